@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+#include "fuzz.h"
+
 
 static int replay(const char *folder, const char *name)
 {
