@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+	int kept = errno;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = kept;
+}
+
+static err set_flag(int fd, int get, int set, int flag, bool on)
+{
+	int flags = fcntl(fd, get);
+	if (flags < 0 || fcntl(fd, set, on ? flags | flag : flags & ~flag) < 0)
+		return FAIL(SYSTEM);
+	return OK;
+}
+
+err fd_set_nonblocking(int fd, bool nonblocking) { return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, nonblocking); }
+
+err fd_set_close_on_exec(int fd, bool close_on_exec)
+{
+	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, close_on_exec);
+}
+
+static err why(void)
+{
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+		return FAIL(AGAIN);
+	case EPIPE:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ETIMEDOUT:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENOTCONN:
+		return FAIL(CLOSED);
+	default:
+		return FAIL(SYSTEM);
+	}
+}
+
+err fd_read(int fd, void *p, size_t n, size_t *got)
+{
+	ssize_t r = recv(fd, p, n, MSG_DONTWAIT);
+	if (r < 0 && errno == ENOTSOCK)
+		r = read(fd, p, n);
+	if (r < 0)
+		return why();
+	if (r == 0)
+		return FAIL(CLOSED);
+	*got = (size_t)r;
+	return OK;
+}
+
+err fd_write(int fd, const void *p, size_t n, size_t *put)
+{
+	ssize_t r = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (r < 0 && errno == ENOTSOCK)
+		r = write(fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+	if (r < 0)
+		return why();
+	*put = (size_t)r;
+	return OK;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors: reading and writing that never blocks, and closing that cannot be done twice. */
+#pragma once
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Closes *fd unless it is negative, and leaves -1 there. errno is kept. */
+void fd_close(int *fd);
+
+/* ERR_SYSTEM, with errno, when the kernel refuses. */
+err fd_set_nonblocking(int fd, bool nonblocking);
+err fd_set_close_on_exec(int fd, bool close_on_exec);
+
+/* One read or write that never blocks on a socket, whatever mode the socket is in, and raises no SIGPIPE there. On a
+ * pipe the caller polls first; at most PIPE_BUF bytes are then written, which the kernel takes at once. At least one
+ * byte was moved when the answer is OK.
+ *   ERR_AGAIN   nothing can be moved now
+ *   ERR_CLOSED  the end of the stream, or the peer is gone
+ *   ERR_SYSTEM  anything else, with errno */
+err fd_read(int fd, void *p, size_t n, size_t *got);
+err fd_write(int fd, const void *p, size_t n, size_t *put);
