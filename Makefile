@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short names for common work. Meson does the building: meson setup b && ninja -C b.
+prefix  ?= /usr
+DESTDIR ?=
+EACH    ?= 3600
+TARGETS ?=
+STAGES  ?=
+
+help:
+	@echo 'make run         install what is needed, build, start a demo server, send and read a first mail'
+	@echo 'make test        build and test everything; STAGES="unit house" for some stages only'
+	@echo 'make lint        clang-tidy and cppcheck'
+	@echo 'make fuzz        fuzz each target for EACH=3600 seconds; TARGETS="smtp imap" for some only'
+	@echo 'make coverage    which lines and branches the tests take: b-coverage/coverage.html'
+	@echo 'make bench       the same load for Siegel and for Postfix with Dovecot, and the ratios'
+	@echo 'make install     a release build under DESTDIR and prefix=/usr'
+	@echo 'make uninstall   remove what install put there; configuration and mail stay'
+
+run: deps
+	scripts/run.sh
+
+test: deps
+	scripts/test.py $(STAGES)
+
+deps:
+	@scripts/deps.sh
+
+b/build.ninja:
+	meson setup b
+
+build: b/build.ninja
+	ninja -C b
+
+lint: deps
+	[ -f b-clang/build.ninja ] || CC=clang meson setup b-clang
+	ninja -C b-clang
+	tools/lint.sh b-clang
+
+fuzz: deps
+	[ -f b-fuzz/build.ninja ] || CC=clang meson setup b-fuzz -Dfuzzing=true
+	ninja -C b-fuzz
+	scripts/fuzz.py --each $(EACH) $(TARGETS)
+
+coverage: deps
+	[ -f b-coverage/build.ninja ] || meson setup b-coverage -Db_coverage=true
+	ninja -C b-coverage
+	meson test -C b-coverage --no-rebuild --suite unit --suite fuzz
+	gcovr --root . --filter src/ --branches --html-details b-coverage/coverage.html --print-summary b-coverage
+
+bench: deps
+	bench/run.sh
+
+b-release/build.ninja:
+	meson setup b-release --buildtype=release --prefix=$(prefix) --libexecdir=libexec --sysconfdir=/etc --localstatedir=/var
+
+install: b-release/build.ninja
+	ninja -C b-release
+	meson install -C b-release --no-rebuild $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+
+uninstall: b-release/build.ninja
+	scripts/uninstall.py b-release "$(DESTDIR)"
+
+.PHONY: help run test deps build lint fuzz coverage bench install uninstall

@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and tests everything: what `make test` runs.
+
+    scripts/test.py                 all stages
+    scripts/test.py unit fuzz       only these
+    scripts/test.py --list          the stages, and why one is left out
+
+A stage is one row of STAGES below: its name, what it does in words, the build it needs, and the runner with its
+arguments. Every runner returns (passed, failed, skipped). A stage whose folder holds no tests yet is left out. The last
+line is `N passed, N failed`; the exit status is 0 only if something passed and nothing failed.
+"""
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"  # Debian's, since Debian's pytest belongs to it
+SUMMARY = "b-summary.tsv"  # stage, passed, failed, skipped, seconds
+HARD_LIMIT = 38 * 60  # seconds for all stages; what has not begun by then fails
+
+#         folder      compiler   meson options
+BUILDS = {
+    "b":       ("gcc",   []),
+    "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined"]),
+    "b-clang": ("clang", []),
+    "b-fuzz":  ("clang", ["-Dfuzzing=true"]),
+}
+
+SANITIZER_SETTINGS = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+@dataclasses.dataclass
+class Stage:
+    name: str
+    title: str
+    build: str
+    run: callable
+    arguments: tuple
+    present: callable  # () -> bool: are there tests of this kind?
+
+
+def jobs():
+    return os.cpu_count() or 2
+
+
+def execute(command, limit, environment=None, output=None):
+    """Runs a command with our output as its output. True if it ended with status 0 in time; nothing of it runs on."""
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})}, start_new_session=True,
+                               stdout=output)
+    try:
+        return process.wait(timeout=limit) == 0
+    except subprocess.TimeoutExpired:
+        print(f"{command[0]}: stopped after {limit} s")
+        return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+# ---- runners ---------------------------------------------------------------------------------------------------------
+
+def run_build(build, limit=900):
+    compiler, options = BUILDS[build]
+    folder = ROOT / build
+    if not (folder / "build.ninja").exists():
+        setup = ["meson", "setup", build, *options]
+        if not execute(setup, limit, {"CC": compiler}, subprocess.DEVNULL):
+            print(f"meson setup failed: {build}/meson-logs/meson-log.txt")
+            return False
+    return execute(["ninja", "-C", build], limit)
+
+
+def run_compile(_build):
+    """The build itself was the test."""
+    return 1, 0, 0
+
+
+def run_meson(build, suite, limit=900):
+    log = f"testlog-{suite}"
+    command = ["meson", "test", "-C", build, "--no-rebuild", "--suite", suite, "--logbase", log,
+               "--num-processes", str(jobs()), "--print-errorlogs"]
+    results = ROOT / build / "meson-logs" / f"{log}.json"
+    results.unlink(missing_ok=True)
+    clean_end = execute(command, limit, SANITIZER_SETTINGS if build == "b-asan" else None)
+    counts = count_meson(results)
+    return counts if clean_end or counts[1] > 0 else (counts[0], counts[1] + 1, counts[2])
+
+
+def count_meson(path):
+    passed = failed = skipped = 0
+    if not path.exists():
+        return 0, 1, 0
+    for line in path.read_text().splitlines():
+        result = json.loads(line)["result"]
+        if result in ("OK", "EXPECTEDFAIL"):
+            passed += 1
+        elif result == "SKIP":
+            skipped += 1
+        else:
+            failed += 1
+    return passed, failed, skipped
+
+
+def run_pytest(build, folder, limit=1200):
+    report = ROOT / build / f"pytest-{folder.replace('/', '-')}.xml"
+    report.unlink(missing_ok=True)
+    clean_end = execute([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", folder], limit,
+                        {"SIEGEL_BUILD": str(ROOT / build), "PYTHONDONTWRITEBYTECODE": "1"})
+    counts = count_junit(report)
+    return counts if clean_end or counts[1] > 0 else (counts[0], counts[1] + 1, counts[2])
+
+
+def count_junit(path):
+    if not path.exists():
+        return 0, 1, 0
+    passed = failed = skipped = 0
+    for suite in xml.etree.ElementTree.parse(path).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skip = int(suite.get("skipped", 0))
+        passed += int(suite.get("tests", 0)) - bad - skip
+        failed += bad
+        skipped += skip
+    return passed, failed, skipped
+
+
+def run_counted(build, *command, limit=1200):
+    """A program that writes `passed failed skipped` as the last line of the file named by --counts."""
+    counts = ROOT / build / "counts.txt"
+    counts.unlink(missing_ok=True)
+    clean_end = execute([*command, "--counts", str(counts)], limit)
+    passed, failed, skipped = map(int, counts.read_text().split()) if counts.exists() else (0, 0, 0)
+    return passed, failed if clean_end or failed > 0 else failed + 1, skipped
+
+
+def run_command(_build, *command, limit=900):
+    return (1, 0, 0) if execute(list(command), limit) else (0, 1, 0)
+
+
+# ---- what there is ---------------------------------------------------------------------------------------------------
+
+def always():
+    return True
+
+
+def has(pattern):
+    return lambda: any(ROOT.glob(pattern))
+
+
+# ---- the stages ------------------------------------------------------------------------------------------------------
+
+STAGES = [
+    #     name            what it shows                                     build      runner       arguments                      tests are here
+    Stage("house",        "the rules of the house hold",                    "b",       run_meson,   ("house",),                    has("tools/check_*.py")),
+    Stage("house-self",   "each rule notices when it is broken",            "b",       run_pytest,  ("test/house",),               has("test/house/test_*.py")),
+    Stage("unit",         "unit tests, gcc",                                "b",       run_meson,   ("unit",),                     has("test/unit/*/*.c")),
+    Stage("replay",       "what fuzzing once found stays found, gcc",       "b",       run_meson,   ("fuzz",),                     has("test/fuzz/*/*.c")),
+    Stage("unit-asan",    "unit tests with address and undefined checks",   "b-asan",  run_meson,   ("unit",),                     has("test/unit/*/*.c")),
+    Stage("replay-asan",  "replayed fuzz inputs with the same checks",      "b-asan",  run_meson,   ("fuzz",),                     has("test/fuzz/*/*.c")),
+    Stage("clang",        "a second compiler has no objection",             "b-clang", run_compile, (),                            always),
+    Stage("unit-clang",   "unit tests, clang",                              "b-clang", run_meson,   ("unit",),                     has("test/unit/*/*.c")),
+    Stage("fuzz",         "fuzzing, five minutes in all",                   "b-fuzz",  run_counted, ("scripts/fuzz.py", "--seconds", "300"), has("test/fuzz/*/*.c")),
+    Stage("lint",         "clang-tidy and cppcheck",                        "b-clang", run_command, ("tools/lint.sh", "b-clang"),  has("tools/lint.sh")),
+    Stage("script",       "protocol dialogues",                             "b",       run_pytest,  ("test/script",),              has("test/script/test_*.py")),
+    Stage("integration",  "real peers and real clients",                    "b",       run_pytest,  ("test/integration",),         has("test/integration/test_*.py")),
+    Stage("confinement",  "break-out attempts inside the roles",            "b",       run_pytest,  ("test/confinement",),         has("test/confinement/test_*.py")),
+    Stage("crash",        "kill -9 and power cuts",                         "b",       run_pytest,  ("test/crash",),               has("test/crash/test_*.py")),
+]
+
+
+def heading(text):
+    print(f"\n==== {text} {'=' * max(0, 110 - len(text))}", flush=True)
+
+
+def run_stage(stage, built, deadline):
+    """Returns (counts, seconds). A build that fails is one failure of the stage that needed it first."""
+    heading(f"{stage.name}: {stage.title}")
+    begin = time.monotonic()
+    if begin > deadline:
+        print("no time left")
+        counts = (0, 1, 0)
+    else:
+        if stage.build not in built:
+            built[stage.build] = run_build(stage.build)
+        counts = stage.run(stage.build, *stage.arguments) if built[stage.build] else (0, 1, 0)
+        if not built[stage.build]:
+            print(f"{stage.build} was not built")
+    seconds = time.monotonic() - begin
+    print(f"---- {stage.name}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped in {seconds:.0f} s", flush=True)
+    return counts, seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description="builds and tests everything")
+    parser.add_argument("--list", action="store_true", help="print the stages")
+    parser.add_argument("--clean", action="store_true", help="remove the build folders first")
+    parser.add_argument("stages", nargs="*", help="only these stages")
+    options = parser.parse_args()
+    if options.list:
+        for stage in STAGES:
+            print(f"{stage.name:13} {stage.title}{'' if stage.present() else ' (no tests yet)'}")
+        return 0
+    unknown = set(options.stages) - {stage.name for stage in STAGES}
+    if unknown:
+        parser.error(f"no such stage: {' '.join(sorted(unknown))}")
+    if options.clean:
+        for build in BUILDS:
+            shutil.rmtree(ROOT / build, ignore_errors=True)
+
+    deadline = time.monotonic() + HARD_LIMIT
+    built, rows = {}, []
+    for stage in STAGES:
+        if stage.present() and (not options.stages or stage.name in options.stages):
+            counts, seconds = run_stage(stage, built, deadline)
+            rows.append((stage.name, *counts, round(seconds)))
+    heading("summary")
+    for name, passed, failed, skipped, seconds in rows:
+        print(f"{name:13} {passed:5} passed {failed:3} failed {skipped:3} skipped {seconds:5} s")
+    (ROOT / SUMMARY).write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    passed, failed = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 0 if passed > 0 and failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
