@@ -19,15 +19,9 @@ enum err_code {
 
 enum err_fault { ERR_FAULT_NOBODY, ERR_FAULT_PEER, ERR_FAULT_US };
 
-#if defined(__clang__)
-typedef struct err {
-	enum err_code code;
-} err;
-#else
 typedef struct MUST_USE err {
 	enum err_code code;
 } err;
-#endif
 
 #define OK         ((err){ ERR_NONE })
 #define FAIL(name) ((err){ ERR_##name })
