@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,11 +51,21 @@ static err why(void)
 	}
 }
 
+/* What is no socket may be in blocking mode. */
+static bool ready(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	return poll(&p, 1, 0) > 0;
+}
+
 err fd_read(int fd, void *p, size_t n, size_t *got)
 {
 	ssize_t r = recv(fd, p, n, MSG_DONTWAIT);
-	if (r < 0 && errno == ENOTSOCK)
+	if (r < 0 && errno == ENOTSOCK) {
+		if (!ready(fd, POLLIN))
+			return FAIL(AGAIN);
 		r = read(fd, p, n);
+	}
 	if (r < 0)
 		return why();
 	if (r == 0)
@@ -66,8 +77,11 @@ err fd_read(int fd, void *p, size_t n, size_t *got)
 err fd_write(int fd, const void *p, size_t n, size_t *put)
 {
 	ssize_t r = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (r < 0 && errno == ENOTSOCK)
+	if (r < 0 && errno == ENOTSOCK) {
+		if (!ready(fd, POLLOUT))
+			return FAIL(AGAIN);
 		r = write(fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+	}
 	if (r < 0)
 		return why();
 	*put = (size_t)r;

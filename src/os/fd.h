@@ -12,9 +12,8 @@ void fd_close(int *fd);
 err fd_set_nonblocking(int fd, bool nonblocking);
 err fd_set_close_on_exec(int fd, bool close_on_exec);
 
-/* One read or write that never blocks on a socket, whatever mode the socket is in, and raises no SIGPIPE there. On a
- * pipe the caller polls first; at most PIPE_BUF bytes are then written, which the kernel takes at once. At least one
- * byte was moved when the answer is OK.
+/* One read or write that never blocks, whatever mode the descriptor is in, and raises no SIGPIPE on a socket. At least
+ * one byte was moved when the answer is OK; on a pipe at most PIPE_BUF bytes are written.
  *   ERR_AGAIN   nothing can be moved now
  *   ERR_CLOSED  the end of the stream, or the peer is gone
  *   ERR_SYSTEM  anything else, with errno */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input buffer holds [from, to); everything before scanned has been searched for line ends, so that a peer who
- * sends byte by byte costs one look per byte. Only wait_for() blocks, and it flushes first when it waits for input. */
+ * sends byte by byte costs one look per byte. Reading is tried before polling: under load there
+ * is always something to read. Only poll_until() blocks. */
 #include "os/io.h"
 
 #include "os/clock.h"
@@ -214,20 +215,26 @@ static err read_some(struct io *io)
 	return OK;
 }
 
-/* Reads at least one byte; the buffer has room. Without a layer the poll comes first: a blocking pipe would block. */
-static err fill(struct io *io)
+/* Reads at least one byte before the time given; the buffer has room. */
+static err read_until(struct io *io, int64_t time)
 {
-	TRY(io->in_error);
-	TRY(io_flush(io));
 	for (;;) {
-		if (io->layer == NULL)
-			TRY(wait_until(io, POLLIN, NEVER));
 		err e = read_some(io);
 		if (e.code != ERR_AGAIN)
 			return e;
-		if (io->layer != NULL)
-			TRY(wait_until(io, POLLIN, NEVER));
+		TRY(wait_until(io, POLLIN, time));
 	}
+}
+
+static err fill(struct io *io)
+{
+	TRY(io->in_error);
+	bool answered = io->queued > 0;
+	TRY(io_flush(io));
+	/* Whom we have just answered has not spoken yet: spare the read that would find nothing. */
+	if (answered && io->layer == NULL)
+		TRY(wait_until(io, POLLIN, NEVER));
+	return read_until(io, NEVER);
 }
 
 static str take(struct io *io, size_t n)
@@ -300,26 +307,10 @@ void io_unread(struct io *io, size_t n)
 	io->scanned = io->from;
 }
 
-/* Whether a read would find something, or the end, before the time given. */
-static err wait_for_input(struct io *io, int64_t time)
-{
-	for (;;) {
-		err e = io->layer != NULL ? read_some(io) : FAIL(AGAIN);
-		if (e.code != ERR_AGAIN)
-			return e;
-		TRY(wait_until(io, POLLIN, time));
-		if (io->layer == NULL) {
-			e = read_some(io);
-			if (e.code != ERR_AGAIN)
-				return e;
-		}
-	}
-}
-
 bool io_has_input(struct io *io, int milliseconds)
 {
 	if (io_waiting(io) == 0)
-		IGNORE(wait_for_input(io, in_future(milliseconds))); /* a final error comes with the next read */
+		IGNORE(read_until(io, in_future(milliseconds))); /* a final error comes with the next read */
 	return io_waiting(io) > 0;
 }
 
@@ -327,18 +318,11 @@ err io_wait(struct io *io, int other, bool *other_ready)
 {
 	*other_ready = false;
 	TRY(io_flush(io));
-	while (io_waiting(io) == 0 && !failed(io->in_error)) {
-		if (io->layer != NULL) {
-			err e = read_some(io);
-			if (e.code != ERR_AGAIN)
-				break;
-		}
+	while (io_waiting(io) == 0 && read_some(io).code == ERR_AGAIN && !*other_ready) {
 		struct pollfd p[2] = { { .fd = io->fd, .events = wanted(io, POLLIN) },
 			{ .fd = other, .events = POLLIN } };
 		TRY(poll_until(p, 2, earlier(io->deadline, io->ceiling)));
 		*other_ready = p[1].revents != 0;
-		if (*other_ready || (p[0].revents != 0 && io->layer == NULL))
-			break;
 	}
 	return OK;
 }
