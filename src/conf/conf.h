@@ -6,13 +6,15 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct buf;
+
 /* The C types of the setting types. */
 typedef uint64_t conf_size;    /* bytes; the file may say 50M */
 typedef uint64_t conf_seconds; /* the file may say 5m, 4h, 5d */
 typedef uint64_t conf_count;
 typedef bool conf_flag;
-typedef str conf_text;         /* bounds: shortest, longest */
-typedef uint64_t conf_choice;  /* position in the list of words "a|b|c", which is the default column; a is the default */
+typedef str conf_text;        /* bounds: shortest, longest */
+typedef uint64_t conf_choice; /* position in the list of words "a|b|c", which is the default column; a is the default */
 struct conf_list {
 	const str *items;
 	size_t count;
@@ -66,12 +68,45 @@ struct conf {
 #undef SECTION
 };
 
-/* All settings at their defaults; lists and texts live in the arena. */
+/* One row of a .def file. */
+enum conf_type { CONF_size, CONF_seconds, CONF_count, CONF_flag, CONF_text, CONF_choice, CONF_list, CONF_networks };
+struct conf_setting {
+	const char *section, *name;
+	enum conf_type type;
+	size_t at; /* where in struct conf */
+	const char *initial;
+	uint64_t lowest, highest;
+	const char *help;
+};
+enum {
+#define SETTING(type, name, initial, lowest, highest, help) +1
+	CONF_SETTINGS = 0
+#include "conf/all.inc"
+#undef SETTING
+};
+extern const struct conf_setting conf_settings[CONF_SETTINGS];
+
+/* The longest value as text: with its name it fits into one message of the lifeline. */
+enum { CONF_VALUE_MAX = 8000 };
+
+/* All settings at their defaults; lists and texts live in the arena. ERR_MEMORY. A default that is out of its own bounds
+ * (server.hostname) says that the setting must be given. */
 err conf_init(struct conf *conf, struct arena *a);
 
-/* Sets one. ERR_ABSENT: no such section or name; ERR_SYNTAX: not of that type; ERR_LIMIT: out of bounds; conf is unchanged
- * then, and *expected is a phrase that says what would be right, in the arena. */
+/* Sets one. ERR_ABSENT: no such section or name; ERR_SYNTAX: not of that type; ERR_LIMIT: out of bounds; ERR_MEMORY. conf
+ * is unchanged then, and *expected is a phrase that says what would be right, in the arena. expected may be NULL. */
 err conf_set(struct conf *conf, struct arena *a, str section, str name, str value, str *expected);
 
-/* Calls line() with "section.name=value" for every setting of a section, in a form that conf_set() reads back. */
+/* NULL: no such section or name. */
+const struct conf_setting *conf_find(str section, str name);
+bool conf_has_section(str section);
+/* The value as text that conf_set() reads back; numbers with their unit. */
+void conf_write(struct buf *b, const struct conf *conf, const struct conf_setting *setting);
+/* Whether a setting is within its bounds: only a default that must be replaced is not. */
+bool conf_is_given(const struct conf *conf, const struct conf_setting *setting);
+
+/* Calls line() with "section.name=value" for every setting of a section, in a form that conf_set() reads back.
+ * ERR_ABSENT: no such section. */
 err conf_each(const struct conf *conf, str section, void (*line)(void *to, str text), void *to);
+/* Reads such a line. As conf_set(). */
+err conf_set_line(struct conf *conf, struct arena *a, str line, str *expected);
