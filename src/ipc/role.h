@@ -1,49 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The skeleton that every process is hung into. main() is one line: return role_main(&role_queue, argc, argv). The
- * skeleton confines the process before it reads its first byte, takes settings, channels, listeners and keys from the
- * supervisor until `go`, then calls start() and runs the event loop of the main thread until `stop`, or until the process
- * says it has finished. Threads are a role's own affair. */
+ * skeleton confines the process before it reads its first byte (os/roles.def says how), takes settings, channels,
+ * listeners and keys from the supervisor until `go`, then calls start() and runs the event loop of the main thread until
+ * `stop`, or until the process says it has finished. Threads are a role's own affair.
+ *
+ * A process starts as: argv = { name, instance, newest Landlock ABI to use, "required" or "optional" confinement, "own" or
+ * "shared" user }, descriptor 3 the lifeline (supervisor_role.def), descriptor 4 its home folder if it has one, which is
+ * also the current folder. */
 #pragma once
 #include "base/arena.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "ipc/channel.h"
-#include "os/confine.h"
 #include "os/loop.h"
 
 struct service;
 
 struct role {
-	const char *name;
-	struct confinement confinement; /* os/confine.h: what it may do, as data */
-	const char *const *sections;    /* of the configuration; ends with NULL */
-	void *(*prepare)(struct service *s); /* before the confinement: what libraries read at run time. May be NULL */
-	/* Channels, listeners and keys as they come, before and after start(); each owns what it is given. May be NULL: then
-	 * such a thing is not for this role, and is closed. */
+	const char *name; /* its row in os/roles.def */
+	/* Before the confinement: what libraries read at run time. May be NULL, as may be all that follow but start(). */
+	void (*prepare)(struct service *s);
+	/* Channels, listeners and keys as they come, before and after start(); each owns the descriptor it is given. Where
+	 * the function is NULL such a thing is not for this role and is closed. Strings last until the function returns. */
 	void (*channel)(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
 	void (*listener)(struct service *s, str name, int fd);
 	void (*key)(struct service *s, str name, str value, str public);
-	/* After `go`. An error ends the process; it was logged. */
+	/* After `go`. A failure ends the process. */
 	err (*start)(struct service *s);
-	/* Take nothing new, call service_finish() when done. NULL: end at once. */
+	/* Take nothing new; call service_finish() when done. NULL: end at once. */
 	void (*retire)(struct service *s);
-	/* About to end, in good order: close stores. May be NULL. */
+	/* About to end in good order: close stores. */
 	void (*stop)(struct service *s);
 };
 
 struct service {
 	const struct role *role;
-	str instance;            /* of a role with several: "smtp", "submission", "lmtp"; an account's number; otherwise empty */
-	int home;                /* the folder that it may use, or -1. Only paths relative to it are of any use */
-	const struct conf *conf; /* sections not asked for are at their defaults */
-	struct log log;          /* thread-safe; copy it to add session and message */
+	str instance;            /* of a role with several: "smtp", "submission", "lmtp"; an account's number; else empty */
+	int home;                /* the folder that it may use, which is the current one too; or -1 */
+	const struct conf *conf; /* sections that are not for this role are at their defaults */
+	struct log log;          /* any thread may log; copy it to add session and message */
 	struct loop *loop;       /* the main thread's */
 	struct arena *arena;     /* lives as long as the process; main thread only */
 	struct frame *in, *out;  /* the main thread's frames for its channels */
 	void *state;             /* the role's own */
 };
 
+/* The process' exit status: 0 when it ended as asked, 1 otherwise. */
 int role_main(const struct role *role, int argc, char **argv);
 
-/* Ends the main loop, then the process, in good order. May be called from any thread. */
+/* Ends the main loop and then the process, in good order. Any thread may call it. */
 void service_finish(struct service *s);

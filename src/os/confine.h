@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Confinement of the calling process, for good: resource limits, no_new_privs, Landlock, seccomp. What a role may do is
- * data: permissions, each standing for a short list of system calls in os/calls.def. A forbidden call ends the process. */
+/* Confinement of the calling process, for good: resource limits, no_new_privs, Landlock, seccomp. What each role may do is
+ * data: os/roles.def names permissions, os/calls.def says which system calls a permission stands for. A call that is not
+ * listed ends the process. */
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
 
 enum permission {
-	MAY_WORK = 1 << 0,     /* memory, threads, clocks, random bytes, epoll, reading and writing open descriptors */
-	MAY_TALK = 1 << 1,     /* send and receive on open sockets and pass descriptors, make socket pairs */
-	MAY_ACCEPT = 1 << 2,   /* accept on given listeners */
-	MAY_FILES = 1 << 3,    /* open, make, sync, lock, remove, rename files in its home folder (and only there: Landlock) */
-	MAY_LINK = 1 << 4,     /* give an unnamed file a name in its home folder */
-	MAY_CONNECT = 1 << 5,  /* make sockets and connect */
-	MAY_MEMFD = 1 << 6,    /* make sealed memory files */
-	MAY_APPEND = 1 << 7,   /* the logger's: open and append to files in its home folder */
+#define PERMISSION(name, bit, text) MAY_##name = 1 << (bit),
+#include "os/permissions.def"
+#undef PERMISSION
 };
 
 struct confinement {
+	const char *role;
 	unsigned may;
-	size_t memory_max; /* bytes of address space, RLIMIT_AS; 0: no limit */
+	size_t memory_max; /* bytes of writable memory; 0: no limit */
 	unsigned files_max;
-	unsigned threads_max;
-	unsigned nice; /* added to the priority: 0..19 */
+	unsigned threads_max; /* in force where the process has a user number of its own */
+	int nice;
 };
 
 struct confined {
@@ -29,6 +26,12 @@ struct confined {
 	bool seccomp;
 };
 
-/* home: descriptor of the folder that stays reachable, or -1: no file at all. landlock_max: use no newer ABI than this.
- * ERR_UNSUPPORTED: the kernel lacks Landlock or seccomp; what there is is in force. ERR_SYSTEM: a call failed. */
-err confine(const struct confinement *c, const char *role, int home, unsigned landlock_max, struct confined *out);
+/* The row of os/roles.def; NULL: no such role. */
+const struct confinement *confinement_of(str role);
+
+/* home: the folder that stays reachable, or -1: no file at all. landlock_max: use no newer ABI than this. own_user: no
+ * other role runs as this user. Must be called while there is one thread.
+ *   ERR_UNSUPPORTED  the kernel lacks Landlock or seccomp; what there is is in force
+ *   ERR_SYSTEM       a call failed; the process must end
+ * A build with sanitizers, which need what is forbidden here, sets limits only and says so in *out. */
+err confine(const struct confinement *c, int home, unsigned landlock_max, bool own_user, struct confined *out);
