@@ -21,10 +21,7 @@ void buf_add(struct buf *b, str s)
 	b->n += s.n;
 }
 
-void buf_byte(struct buf *b, char c)
-{
-	buf_add(b, (str){ &c, 1 });
-}
+void buf_byte(struct buf *b, char c) { buf_add(b, (str){ &c, 1 }); }
 
 void buf_number(struct buf *b, uint64_t number)
 {

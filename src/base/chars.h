@@ -20,7 +20,7 @@ extern const uint32_t char_classes[256];
 
 static inline bool is_char(enum char_class class, char c)
 {
-	return (char_classes[(unsigned char)c] & (uint32_t)class) != 0;
+	return (char_classes[(unsigned char)c] & (uint32_t) class) != 0;
 }
 
 /* How many bytes at the start of s are of the class. */

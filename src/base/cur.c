@@ -9,10 +9,7 @@ void cur_fail_with(struct cur *c, err e, const char *expected)
 	c->expected = expected;
 }
 
-void cur_fail(struct cur *c, const char *expected)
-{
-	cur_fail_with(c, FAIL(SYNTAX), expected);
-}
+void cur_fail(struct cur *c, const char *expected) { cur_fail_with(c, FAIL(SYNTAX), expected); }
 
 bool cur_take(struct cur *c, char byte)
 {
@@ -80,15 +77,9 @@ str cur_until(struct cur *c, char byte)
 	return cur_bytes(c, n == STR_NONE ? rest.n : n);
 }
 
-str cur_rest(const struct cur *c)
-{
-	return str_after(c->in, c->at);
-}
+str cur_rest(const struct cur *c) { return str_after(c->in, c->at); }
 
-str cur_since(const struct cur *c, size_t from)
-{
-	return str_slice(c->in, from, c->at);
-}
+str cur_since(const struct cur *c, size_t from) { return str_slice(c->in, from, c->at); }
 
 uint64_t cur_number(struct cur *c, uint64_t highest)
 {

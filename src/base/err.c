@@ -10,12 +10,6 @@ static const struct {
 #undef ERR
 };
 
-const char *err_text(err e)
-{
-	return (unsigned)e.code < ERR_CODES ? rows[e.code].text : "an unknown failure";
-}
+const char *err_text(err e) { return (unsigned)e.code < ERR_CODES ? rows[e.code].text : "an unknown failure"; }
 
-enum err_fault err_fault(err e)
-{
-	return (unsigned)e.code < ERR_CODES ? rows[e.code].fault : ERR_FAULT_US;
-}
+enum err_fault err_fault(err e) { return (unsigned)e.code < ERR_CODES ? rows[e.code].fault : ERR_FAULT_US; }

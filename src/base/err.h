@@ -23,20 +23,20 @@ typedef struct MUST_USE err {
 	enum err_code code;
 } err;
 
-#define OK         ((err){ ERR_NONE })
+#define OK ((err){ ERR_NONE })
 #define FAIL(name) ((err){ ERR_##name })
 /* Leaves the calling function with the failure, if there is one. */
-#define TRY(expr)                        \
-	do {                             \
-		err try_ = (expr);       \
-		if (failed(try_))        \
-			return try_;     \
+#define TRY(expr)                    \
+	do {                         \
+		err try_ = (expr);   \
+		if (failed(try_))    \
+			return try_; \
 	} while (0)
 /* For the rare place where a failure changes nothing; the reason belongs beside it. */
-#define IGNORE(expr)                     \
-	do {                             \
-		err ignored_ = (expr);   \
-		(void)ignored_;          \
+#define IGNORE(expr)                   \
+	do {                           \
+		err ignored_ = (expr); \
+		(void)ignored_;        \
 	} while (0)
 
 static inline bool failed(err e) { return e.code != ERR_NONE; }

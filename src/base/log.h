@@ -34,13 +34,26 @@ struct log {
 };
 
 /* Names with a fixed meaning: message session client account login sender recipient reason error size milliseconds. */
-#define F_TEXT(name, value)    { (name), LOG_TEXT, (value), 0 }
-#define F_ADDRESS(name, value) { (name), LOG_ADDRESS, (value), 0 }
-#define F_NUMBER(name, value)  { (name), LOG_NUMBER, NO_STR, (value) }
-#define F_ERR(e)               { "error", LOG_TEXT, str_of(err_text(e)), 0 }
+#define F_TEXT(name, value)                  \
+	{                                    \
+		(name), LOG_TEXT, (value), 0 \
+	}
+#define F_ADDRESS(name, value)                  \
+	{                                       \
+		(name), LOG_ADDRESS, (value), 0 \
+	}
+#define F_NUMBER(name, value)                       \
+	{                                           \
+		(name), LOG_NUMBER, NO_STR, (value) \
+	}
+#define F_ERR(e)                                          \
+	{                                                 \
+		"error", LOG_TEXT, str_of(err_text(e)), 0 \
+	}
 
-#define LOG(log, event, ...) \
-	log_write((log), EV_##event, (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ NULL, LOG_END, NO_STR, 0 } })
+#define LOG(log, event, ...)         \
+	log_write((log), EV_##event, \
+		(const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ NULL, LOG_END, NO_STR, 0 } })
 
 enum { LOG_FIELDS_MAX = 16 };
 

@@ -17,10 +17,7 @@ str str_slice(str s, size_t from, size_t to)
 	return (str){ s.p != NULL ? s.p + from : NULL, to - from };
 }
 
-bool str_eq(str a, str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
+bool str_eq(str a, str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
 
 bool str_eq_nocase(str a, str b)
 {
@@ -40,30 +37,21 @@ bool str_eq_secret(str a, str b)
 	return difference == 0;
 }
 
-bool str_starts(str s, str prefix)
-{
-	return s.n >= prefix.n && str_eq(str_slice(s, 0, prefix.n), prefix);
-}
+bool str_starts(str s, str prefix) { return s.n >= prefix.n && str_eq(str_slice(s, 0, prefix.n), prefix); }
 
 bool str_starts_nocase(str s, str prefix)
 {
 	return s.n >= prefix.n && str_eq_nocase(str_slice(s, 0, prefix.n), prefix);
 }
 
-bool str_ends(str s, str suffix)
-{
-	return s.n >= suffix.n && str_eq(str_after(s, s.n - suffix.n), suffix);
-}
+bool str_ends(str s, str suffix) { return s.n >= suffix.n && str_eq(str_after(s, s.n - suffix.n), suffix); }
 
 bool str_ends_nocase(str s, str suffix)
 {
 	return s.n >= suffix.n && str_eq_nocase(str_after(s, s.n - suffix.n), suffix);
 }
 
-static int by_length(str a, str b)
-{
-	return a.n < b.n ? -1 : a.n > b.n;
-}
+static int by_length(str a, str b) { return a.n < b.n ? -1 : a.n > b.n; }
 
 int str_compare(str a, str b)
 {
@@ -132,10 +120,7 @@ bool str_word(str *rest, char sep, str *word)
 	return true;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 str str_trim(str s)
 {

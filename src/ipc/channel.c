@@ -119,10 +119,9 @@ err channel_receive(struct channel *c)
 		char room[CMSG_SPACE(sizeof(int) * FRAME_FDS)];
 	} control;
 	struct iovec part = { f->bytes, FRAME_MAX };
-	struct msghdr m = { .msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof control.room };
+	struct msghdr m = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room
+	};
 	frame_begin(f, 0, 0);
 	ssize_t got;
 	do

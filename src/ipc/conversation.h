@@ -22,6 +22,10 @@
 #include "ipc/channel.h"
 #define IPC_INLINE static inline __attribute__((unused))
 enum { IPC_NUMBERS = 48 }; /* message numbers are below this */
+/* How often each message has come on one channel; all zero at its start. */
+struct hear_counts {
+	uint32_t of[IPC_NUMBERS];
+};
 #endif
 
 #define FIELD(message, type, name, bound)
@@ -39,15 +43,16 @@ enum {
 
 #define MESSAGE(message, no, who, often) struct msg_##message {
 #define FIELD(message, type, name, bound) ipc_##type name;
-#define END(message) \
+#define END(message)  \
 	char no_more; \
-	};
+	}             \
+	;
 #include CONVERSATION
 #undef MESSAGE
 #undef FIELD
 #undef END
 
-#define MESSAGE(message, no, who, often)                                                              \
+#define MESSAGE(message, no, who, often)                                                               \
 	IPC_INLINE err msg_put_##message(struct frame *f, uint32_t tag, const struct msg_##message *m) \
 	{                                                                                              \
 		(void)m;                                                                               \
@@ -61,15 +66,15 @@ enum {
 #undef FIELD
 #undef END
 
-#define MESSAGE(message, no, who, often)                                              \
-	IPC_INLINE err msg_get_##message(struct frame *f, struct msg_##message *out)      \
-	{                                                                                 \
+#define MESSAGE(message, no, who, often)                                             \
+	IPC_INLINE err msg_get_##message(struct frame *f, struct msg_##message *out) \
+	{                                                                            \
 		struct msg_##message m = { .no_more = 0 };
 #define FIELD(message, type, name, bound) frame_get_##type(f, &m.name, (bound));
-#define END(message)          \
-	TRY(frame_close(f));  \
-	*out = m;             \
-	return OK;            \
+#define END(message)         \
+	TRY(frame_close(f)); \
+	*out = m;            \
+	return OK;           \
 	}
 #include CONVERSATION
 #undef MESSAGE
@@ -78,33 +83,32 @@ enum {
 
 #define FIELD(message, type, name, bound)
 #define END(message)
-#define MESSAGE(message, no, who, often)                                                                  \
-	IPC_INLINE err msg_send_##message(struct channel *c, uint32_t tag, const struct msg_##message *m)     \
-	{                                                                                                     \
-		TRY(msg_put_##message(c->out, tag, m));                                                       \
-		return channel_send(c);                                                                       \
-	}                                                                                                     \
-	IPC_INLINE err msg_expect_##message(struct channel *c, struct msg_##message *out)                     \
-	{                                                                                                     \
-		TRY(channel_receive(c));                                                                      \
-		if (c->in->number == MSG_##message)                                                           \
-			return msg_get_##message(c->in, out);                                                 \
-		frame_drop(c->in);                                                                            \
-		return FAIL(SYNTAX);                                                                          \
-	}                                                                                                     \
-	IPC_INLINE err msg_add_##message(struct buf *to, struct frame *scratch, const struct msg_##message *m) \
-	{                                                                                                     \
-		TRY(msg_put_##message(scratch, 0, m));                                                        \
-		return records_add(to, scratch);                                                              \
-	}                                                                                                     \
-	/* False at the end and after a failure, which is left in *e; views are of scratch. */                \
-	IPC_INLINE bool msg_next_##message(                                                                   \
-		str *records, struct frame *scratch, struct msg_##message *out, err *e)                       \
-	{                                                                                                     \
-		if (!records_next(records, scratch))                                                          \
-			return false;                                                                         \
-		*e = msg_get_##message(scratch, out);                                                         \
-		return !failed(*e);                                                                           \
+#define MESSAGE(message, no, who, often)                                                                           \
+	IPC_INLINE err msg_send_##message(struct channel *c, uint32_t tag, const struct msg_##message *m)          \
+	{                                                                                                          \
+		TRY(msg_put_##message(c->out, tag, m));                                                            \
+		return channel_send(c);                                                                            \
+	}                                                                                                          \
+	IPC_INLINE err msg_expect_##message(struct channel *c, struct msg_##message *out)                          \
+	{                                                                                                          \
+		TRY(channel_receive(c));                                                                           \
+		if (c->in->number == MSG_##message)                                                                \
+			return msg_get_##message(c->in, out);                                                      \
+		frame_drop(c->in);                                                                                 \
+		return FAIL(SYNTAX);                                                                               \
+	}                                                                                                          \
+	IPC_INLINE err msg_add_##message(struct buf *to, struct frame *scratch, const struct msg_##message *m)     \
+	{                                                                                                          \
+		TRY(msg_put_##message(scratch, 0, m));                                                             \
+		return records_add(to, scratch);                                                                   \
+	}                                                                                                          \
+	/* False at the end and after a failure, which is left in *e; views are of scratch. */                     \
+	IPC_INLINE bool msg_next_##message(str *records, struct frame *scratch, struct msg_##message *out, err *e) \
+	{                                                                                                          \
+		if (!records_next(records, scratch))                                                               \
+			return false;                                                                              \
+		*e = msg_get_##message(scratch, out);                                                              \
+		return !failed(*e);                                                                                \
 	}
 #include CONVERSATION
 #undef MESSAGE

@@ -14,19 +14,15 @@
  * calls it ends the channel on any failure. on_<message> owns the descriptors of its message, also when it fails. */
 #ifndef SIEGEL_HEAR_TYPES
 #define SIEGEL_HEAR_TYPES
-/* How often each message has come on one channel. */
-struct hear_counts {
-	uint32_t of[IPC_NUMBERS];
-};
-#define HEAR_CASE(message, often)                                                      \
-	case MSG_##message: {                                                          \
-		struct msg_##message m_;                                               \
-		if ((often) > 0 && ++counts->of[MSG_##message] > (uint32_t)(often)) {  \
-			frame_drop(f);                                                 \
-			return FAIL(LIMIT);                                            \
-		}                                                                      \
-		TRY(msg_get_##message(f, &m_));                                        \
-		return on_##message(peer, &m_, f->tag);                                \
+#define HEAR_CASE(message, often)                                                     \
+	case MSG_##message: {                                                         \
+		struct msg_##message m_;                                              \
+		if ((often) > 0 && ++counts->of[MSG_##message] > (uint32_t)(often)) { \
+			frame_drop(f);                                                \
+			return FAIL(LIMIT);                                           \
+		}                                                                     \
+		TRY(msg_get_##message(f, &m_));                                       \
+		return on_##message(peer, &m_, f->tag);                               \
 	}
 #define HEAR_NOT(message, often)
 #define HEARD_inside(message, often)

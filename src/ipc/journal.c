@@ -66,7 +66,4 @@ static void sink(void *to, enum log_event event, const struct log_field *fields)
 	pthread_mutex_unlock(&j->lock);
 }
 
-struct log journal_log(struct journal *j)
-{
-	return (struct log){ .sink = sink, .to = j };
-}
+struct log journal_log(struct journal *j) { return (struct log){ .sink = sink, .to = j }; }

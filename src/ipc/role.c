@@ -33,10 +33,7 @@ static struct skeleton {
 	bool serving, failed;
 } skeleton;
 
-static void end(struct skeleton *k)
-{
-	loop_stop(k->service.loop);
-}
+static void end(struct skeleton *k) { loop_stop(k->service.loop); }
 
 static err on_setting(struct skeleton *k, const struct msg_setting *m, uint32_t tag)
 {
@@ -85,14 +82,12 @@ static err on_go(struct skeleton *k, const struct msg_go *m, uint32_t tag)
 	k->serving = true;
 	struct msg_running running = { .landlock = k->confined.landlock, .seccomp = k->confined.seccomp };
 	TRY(msg_send_running(&k->lifeline, 0, &running));
-	LOG(&k->service.log, started, F_NUMBER("landlock", k->confined.landlock), F_NUMBER("seccomp", k->confined.seccomp));
+	LOG(&k->service.log, started, F_NUMBER("landlock", k->confined.landlock),
+		F_NUMBER("seccomp", k->confined.seccomp));
 	return OK;
 }
 
-static void on_retired(void *to)
-{
-	end(to);
-}
+static void on_retired(void *to) { end(to); }
 
 static err on_retire(struct skeleton *k, const struct msg_retire *m, uint32_t tag)
 {
@@ -114,10 +109,10 @@ static err on_stop(struct skeleton *k, const struct msg_stop *m, uint32_t tag)
 }
 
 #define CONVERSATION "ipc/supervisor_role.def"
-#define HEAR         lifeline_hear
-#define HEAR_PEER    struct skeleton
-#define HEARD_forth  HEAR_CASE
-#define HEARD_back   HEAR_NOT
+#define HEAR lifeline_hear
+#define HEAR_PEER struct skeleton
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
 static void on_lifeline(void *to, uint32_t events)
@@ -135,8 +130,8 @@ static void on_lifeline(void *to, uint32_t events)
 			e = lifeline_hear(k, &k->heard, k->lifeline.in);
 		explicit_bzero(k->lifeline.in->bytes, k->lifeline.in->n);
 		if (failed(e)) {
-			fprintf(stderr, "siegel-%s: %s: message %u of the supervisor\n", k->service.role->name, err_text(e),
-				k->lifeline.in->number);
+			fprintf(stderr, "siegel-%s: %s: message %u of the supervisor\n", k->service.role->name,
+				err_text(e), k->lifeline.in->number);
 			k->failed = true;
 			break;
 		}
@@ -171,7 +166,9 @@ static bool confine_or_explain(struct skeleton *k, char **argv)
 		return true;
 	if (failed(e))
 		fprintf(stderr, "siegel-%s: cannot confine itself: %s%s%s\n", role->name, err_text(e),
-			e.code == ERR_SYSTEM ? ": " : "; a kernel with Landlock and seccomp is needed, or confinement.required: no",
+			e.code == ERR_SYSTEM
+				? ": "
+				: "; a kernel with Landlock and seccomp is needed, or confinement.required: no",
 			e.code == ERR_SYSTEM ? strerror(errno) : "");
 	return !failed(e);
 }
@@ -207,8 +204,8 @@ static bool prepare(struct skeleton *k, const struct role *role, char **argv)
 	if (role->prepare != NULL)
 		role->prepare(s);
 	return confine_or_explain(k, argv) &&
-		!failed(loop_add(s->loop, &k->lifeline_watch, LIFELINE, EPOLLIN, on_lifeline, k)) &&
-		!failed(loop_add(s->loop, &k->finish_watch, k->finish, EPOLLIN, on_finish, k));
+	       !failed(loop_add(s->loop, &k->lifeline_watch, LIFELINE, EPOLLIN, on_lifeline, k)) &&
+	       !failed(loop_add(s->loop, &k->finish_watch, k->finish, EPOLLIN, on_finish, k));
 }
 
 int role_main(const struct role *role, int argc, char **argv)

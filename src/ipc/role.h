@@ -35,8 +35,8 @@ struct role {
 
 struct service {
 	const struct role *role;
-	str instance;            /* of a role with several: "smtp", "submission", "lmtp"; an account's number; else empty */
-	int home;                /* the folder that it may use, which is the current one too; or -1 */
+	str instance; /* of a role with several: "smtp", "submission", "lmtp"; an account's number; else empty */
+	int home;     /* the folder that it may use, which is the current one too; or -1 */
 	const struct conf *conf; /* sections that are not for this role are at their defaults */
 	struct log log;          /* any thread may log; copy it to add session and message */
 	struct loop *loop;       /* the main thread's */

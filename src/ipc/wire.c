@@ -84,10 +84,7 @@ void frame_put_fd(struct frame *f, int fd, uint64_t required)
 		f->fds[f->fds_count++] = fd;
 }
 
-err frame_end(const struct frame *f)
-{
-	return f->bad ? FAIL(LIMIT) : OK;
-}
+err frame_end(const struct frame *f) { return f->bad ? FAIL(LIMIT) : OK; }
 
 static bool get(struct frame *f, void *p, size_t n)
 {

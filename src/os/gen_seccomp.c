@@ -18,7 +18,7 @@
 #include "os/confine.h"
 #include "os/seccomp_programs.h"
 
-#define SELF    SECCOMP_SELF
+#define SELF SECCOMP_SELF
 
 static const struct call {
 	unsigned permission;
@@ -31,8 +31,9 @@ static const struct call {
 } calls[] = {
 #define CALL(permission, label, call, argument, compare, a, b) \
 	{ MAY_##permission, #label, SCMP_SYS(call), SCMP_ACT_ALLOW, argument, compare, a, b },
-#define CALL_ANY(permission, call)          { MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ALLOW, 0, 0, 0, 0 },
-#define CALL_ERRNO(permission, call, error) { MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ERRNO(error), 0, 0, 0, 0 },
+#define CALL_ANY(permission, call) { MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ALLOW, 0, 0, 0, 0 },
+#define CALL_ERRNO(permission, call, error) \
+	{ MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ERRNO(error), 0, 0, 0, 0 },
 #include "os/calls.def"
 };
 

@@ -53,10 +53,7 @@ static struct ruleset everything(unsigned abi, bool connects)
 }
 
 /* An older kernel refuses a longer structure whose tail is not zero, and takes one that is. */
-static size_t ruleset_size(unsigned abi)
-{
-	return abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
-}
+static size_t ruleset_size(unsigned abi) { return abi >= 6 ? 24 : abi >= 4 ? 16 : 8; }
 
 err landlock_confine(int home, unsigned abi, bool connects)
 {
@@ -65,7 +62,8 @@ err landlock_confine(int home, unsigned abi, bool connects)
 	if (ruleset < 0)
 		return FAIL(SYSTEM);
 	struct path_beneath rule = { .folder = home,
-		.allowed = all.fs & (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE) };
+		.allowed = all.fs &
+			   (FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE) };
 	long result = 0;
 	if (home >= 0)
 		result = syscall(SYS_landlock_add_rule, (int)ruleset, RULE_PATH_BENEATH, &rule, 0);
