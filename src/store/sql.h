@@ -24,6 +24,7 @@
  * A connection and its statements belong to one thread at a time; sql_sync may be called by another thread meanwhile.
  * Paths are relative to the current folder and stay so; parent folders may be closed to the process. */
 #pragma once
+#include "base/buf.h"
 #include "base/str.h"
 
 struct sql;
@@ -53,11 +54,10 @@ enum sql_option {
 	SQL_MUST_EXIST = 1 << 3,  /* ERR_ABSENT instead of making a new file */
 };
 
-/* Opens or makes the file (0600), makes it WAL, migrates it. ERR_UNSUPPORTED: its schema is newer than ours, or it belongs
- * to another store; it is not written to then. ERR_DAMAGED, ERR_DISK_FULL, ERR_STORAGE. message, when not NULL, is given
- * the database's own words for a failure, at most size bytes with their NUL. */
-err sql_open(const char *path, const struct sql_store *store, unsigned options, struct sql **out, char *message,
-	size_t size);
+/* Opens or makes the file (0600), makes it WAL, migrates it. ERR_UNSUPPORTED: its schema is newer than ours, or it
+ * belongs to another store; it is not written to then. ERR_ABSENT, ERR_DAMAGED, ERR_DISK_FULL, ERR_STORAGE. message, which
+ * may be NULL, is given the database's own words for a failure. */
+err sql_open(const char *path, const struct sql_store *store, unsigned options, struct buf *message, struct sql **out);
 /* Rolls an open transaction back, checkpoints if it is the last connection, closes. Accepts NULL behind the pointer. */
 void sql_close(struct sql **sql);
 

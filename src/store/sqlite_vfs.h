@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How SQLite reaches files: as it always does on Unix, but with paths that stay as they are given, random bytes from the
+ * kernel, no change of owners or modes, a log that can be synced from outside, and faults for tests. */
+#pragma once
+#include "base/err.h"
+
+#include <sqlite3.h>
+
+/* Sets the library up, once in a process. The name for sqlite3_open_v2(). */
+const char *sqlite_vfs(void);
+
+/* Syncs the write-ahead log of a connection's main file; nothing to do where it has none. Any thread. */
+err sqlite_vfs_sync_log(sqlite3_file *main_file);
+/* Whether a sync of this connection has ever failed. Any thread. */
+bool sqlite_vfs_has_failed(sqlite3_file *main_file);
