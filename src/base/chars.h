@@ -20,7 +20,8 @@ extern const uint32_t char_classes[256];
 
 static inline bool is_char(enum char_class class, char c)
 {
-	return (char_classes[(unsigned char)c] & (uint32_t) class) != 0;
+	const uint32_t bit = class;
+	return (char_classes[(unsigned char)c] & bit) != 0;
 }
 
 /* How many bytes at the start of s are of the class. */

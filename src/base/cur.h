@@ -10,8 +10,7 @@ struct cur {
 	str in;
 	size_t at;
 	err e;
-	const char
-		*expected; /* what was missing where it failed, for an answer to a person; NULL if nothing was said */
+	const char *expected; /* what was missing, for an answer to a person; NULL if nothing was said */
 };
 
 static inline struct cur cur_of(str text) { return (struct cur){ .in = text }; }

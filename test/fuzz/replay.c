@@ -7,7 +7,6 @@
 
 #include "fuzz.h"
 
-
 static int replay(const char *folder, const char *name)
 {
 	static uint8_t bytes[1 << 20];

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of src/conf/*.def is a row that a person can use: a known type, a name, a sentence of help, a default
+inside its bounds, a section that sections.def lists, and a place in the manual page that gen_man.py makes."""
+import re
+
+import deftable
+import gen_man
+import house
+
+NUMBERS = ("size", "seconds", "count", "flag")
+
+
+def objections(type_name, name, default, lowest, highest, text):
+    if type_name not in gen_man.TYPES:
+        yield f"{name} has the unknown type {type_name}"
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        yield f"{name} is not a name in lower case"
+    if re.match(r"(no|not|dont|disable)_", name):
+        yield f"{name} is negated; name what is, not what is not"
+    if not re.fullmatch(r"[A-Za-z0-9\"'].{10,}[.]", text, re.S):
+        yield f"{name} needs help: a sentence with a full stop"
+    if type_name in NUMBERS:
+        if not all(re.fullmatch(r"\d+", number) for number in (default, lowest, highest)):
+            yield f"{name} needs plain numbers for default and bounds"
+        elif not int(lowest) <= int(default) <= int(highest):
+            yield f"{name} has a default outside its bounds"
+
+
+def main():
+    top = house.root()
+    report, conf = house.Report(top), top / "src" / "conf"
+    if not any(conf.glob("*.def")):
+        house.skip("there is no src/conf/*.def yet")
+    sections = {fields[0] for _, fields in deftable.rows(conf / "sections.def", "SECTION")} if (conf / "sections.def").exists() else None
+    page, seen = gen_man.page(top), set()
+    for path in sorted(conf.glob("*.def")):
+        table = list(deftable.rows(path, "SETTING"))
+        if table and sections is not None and path.stem not in sections:
+            report.add(path, 1, f"the section {path.stem} is not in sections.def")
+        for line, fields in table:
+            if len(fields) != 6:
+                report.add(path, line, f"{len(fields)} columns, not 6")
+                continue
+            for why in objections(*fields):
+                report.add(path, line, why)
+            full = f"{path.stem}.{fields[1]}"
+            if full in seen:
+                report.add(path, line, f"{full} stands here twice")
+            seen.add(full)
+            if f".It Cm {full} " not in page:
+                report.add(path, line, f"{full} is not in the manual page")
+    report.end(f"{len(seen)} settings")
+
+
+main()
