@@ -16,3 +16,6 @@ struct imap_append {
 /* Reads mailbox, flags, date and the announcement of the message, with which the text ends. ERR_AGAIN: the text ends
  * with a literal that is another argument. A message sent as a quoted string, which no grammar has, fails. */
 err imap_append_parse(struct cur *c, struct arena *a, struct imap_append *out);
+
+/* For imap_frame: the text is an APPEND, or an attempt at one, and the literal with which it ends is its message. */
+bool imap_append_is_ready(str text, struct arena *a);

@@ -6,8 +6,8 @@
 #include "base/cur.h"
 
 enum {
-	IMAP_RANGES_MAX = 8192, /* in one set; a line of IMAP_LINE_MAX holds more only when it is hostile */
-	IMAP_STAR = 0,          /* "*" as the end of a range; no message has that number */
+	IMAP_RANGES_MAX = 16384, /* in one set; a line of IMAP_LINE_MAX holds more only when it is hostile */
+	IMAP_STAR = 0,           /* "*" as the end of a range; no message has that number */
 };
 
 /* After parsing: as written, either end may be IMAP_STAR, and first may be above last.
