@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/check.h"
+
+#include "base/buf.h"
+#include "base/chars.h"
+#include "conf/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { TEXT_MAX = 400, LABEL_MAX = 63, UID_LEAST = 1000 };
+
+const struct conf_service conf_services[CONF_SERVICES] = {
+	{ "smtp", 25 },
+	{ "submission", 587 },
+	{ "submissions", 465 },
+	{ "lmtp", 24 },
+	{ "imap", 143 },
+	{ "imaps", 993 },
+};
+
+const struct conf_service *conf_service_find(str name)
+{
+	for (size_t i = 0; i < CONF_SERVICES; i++)
+		if (str_eq(name, str_of(conf_services[i].name)))
+			return &conf_services[i];
+	return NULL;
+}
+
+struct check {
+	const struct conf *conf;
+	conf_complain *complain;
+	void *to;
+	size_t count;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+complain(struct check *c, const char *section, const char *name, const char *format, ...)
+{
+	char room[TEXT_MAX];
+	va_list list;
+	va_start(list, format);
+	int n = vsnprintf(room, sizeof room, format, list);
+	va_end(list);
+	size_t length = n < 0 ? 0 : (size_t)n < sizeof room ? (size_t)n : sizeof room - 1;
+	c->count++;
+	c->complain(c->to, conf_find(str_of(section), str_of(name)), str_from(room, length));
+}
+
+/* Domain = sub-domain *("." sub-domain)                                                      RFC 5321 4.1.2 */
+static bool is_domain(str text)
+{
+	str label;
+	if (text.n == 0 || str_ends(text, S(".")))
+		return false;
+	while (str_word(&text, '.', &label))
+		if (label.n == 0 || label.n > LABEL_MAX || !str_is(CH_LDH, label) || label.p[0] == '-' ||
+			label.p[label.n - 1] == '-')
+			return false;
+	return true;
+}
+
+/* Enough to find a mistake of the pen; `directory` knows the grammar. */
+static bool is_mail_address(str text)
+{
+	size_t at = str_find_last(text, '@');
+	return at != STR_NONE && at > 0 && str_find(text, ' ') == STR_NONE && is_domain(str_after(text, at + 1));
+}
+
+static bool is_repeated(const struct conf_list *list, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (str_eq(list->items[i], list->items[at]))
+			return true;
+	return false;
+}
+
+static void check_services(struct check *c, const struct conf_list *services)
+{
+	for (size_t i = 0; i < services->count; i++) {
+		str name = services->items[i];
+		struct nearest near = nearest_to(name);
+		for (size_t k = 0; k < CONF_SERVICES; k++)
+			nearest_try(&near, str_of(conf_services[k].name));
+		if (is_repeated(services, i))
+			complain(c, "server", "services", "\"%.*s\" stands there twice", ARG(name));
+		else if (conf_service_find(name) == NULL && near.found.n > 0)
+			complain(c, "server", "services", "there is no service \"%.*s\"; did you mean \"%.*s\"?",
+				ARG(name), ARG(near.found));
+		else if (conf_service_find(name) == NULL)
+			complain(c, "server", "services", "there is no service \"%.*s\"", ARG(name));
+	}
+}
+
+static void check_listen(struct check *c, const struct conf_list *listen)
+{
+	for (size_t i = 0; i < listen->count; i++) {
+		struct address a;
+		if (failed(address_parse(listen->items[i], &a)))
+			complain(c, "server", "listen", "\"%.*s\" is not an IP address", ARG(listen->items[i]));
+		else if (is_repeated(listen, i))
+			complain(c, "server", "listen", "%.*s stands there twice", ARG(listen->items[i]));
+	}
+}
+
+static void check_server(struct check *c)
+{
+	const struct conf_server *s = &c->conf->server;
+	if (s->hostname.n > 0 && !is_domain(s->hostname))
+		complain(c, "server", "hostname", "\"%.*s\" is not a host name", ARG(s->hostname));
+	if (s->administrator.n > 0 && !is_mail_address(s->administrator))
+		complain(c, "server", "administrator", "\"%.*s\" is not a mail address", ARG(s->administrator));
+	if (s->deputy.n > 0 && !is_mail_address(s->deputy))
+		complain(c, "server", "deputy", "\"%.*s\" is not a mail address", ARG(s->deputy));
+	if (s->deputy.n > 0 && str_eq_nocase(s->deputy, s->administrator))
+		complain(c, "server", "deputy", "is the administrator; a deputy is somebody else");
+	check_services(c, &s->services);
+	check_listen(c, &s->listen);
+}
+
+err conf_uids(str text, uint32_t *first, uint32_t *last)
+{
+	uint64_t from, to;
+	str head;
+	if (!str_cut(&text, '-', &head) || failed(str_number(head, UINT32_MAX - 1, &from)) ||
+		failed(str_number(text, UINT32_MAX - 1, &to)) || from < UID_LEAST || from > to)
+		return FAIL(SYNTAX);
+	*first = (uint32_t)from;
+	*last = (uint32_t)to;
+	return OK;
+}
+
+static void check_accounts(struct check *c)
+{
+	const struct conf_accounts *a = &c->conf->accounts;
+	uint32_t first, last;
+	if (failed(conf_uids(a->uids, &first, &last)))
+		complain(c, "accounts", "uids", "\"%.*s\" is not a range of user numbers from %d on, as 200000-299999",
+			ARG(a->uids), UID_LEAST);
+	if (a->subaddress_separator.n > 0 && str_find(S("+-=_#"), a->subaddress_separator.p[0]) == STR_NONE)
+		complain(c, "accounts", "subaddress_separator", "\"%.*s\" cannot separate; it may be + - = _ or #",
+			ARG(a->subaddress_separator));
+}
+
+static void check_limits(struct check *c)
+{
+	const struct conf *f = c->conf;
+	if (f->smtp.header_max > f->smtp.message_max)
+		complain(c, "smtp", "header_max", "is larger than smtp.message_max");
+	if (f->queue.retry_first > f->queue.retry_max)
+		complain(c, "queue", "retry_first", "is longer than queue.retry_max");
+	if (f->queue.retry_max > f->queue.expire)
+		complain(c, "queue", "retry_max", "is longer than queue.expire: there would be one attempt only");
+	if (f->imap.greeting_max > f->imap.sessions_max)
+		complain(c, "imap", "greeting_max", "is larger than imap.sessions_max");
+	if (f->smtp.sessions_per_address > f->smtp.sessions_per_network)
+		complain(c, "smtp", "sessions_per_address", "is larger than smtp.sessions_per_network");
+}
+
+size_t conf_check(const struct conf *conf, conf_complain *fn, void *to)
+{
+	struct check c = { conf, fn, to, 0 };
+	check_server(&c);
+	check_accounts(&c);
+	check_limits(&c);
+	return c.count;
+}
