@@ -24,74 +24,77 @@ static err read_with(struct arena *a, str text, const char *override, struct con
 
 #define HOST "server: {hostname: a.example}\n"
 
+/* clang-format off */
+static const struct {
+	const char *text, *override, *want;
+} cases[] = {
+	{ HOST, NULL, "" },
+	{ HOST "smtp:\n  message_max: 50M\nlog:\n", NULL, "" },
+	{ HOST "relay:\n  relay_networks:\n    - 192.0.2.0/24\n    - ::1\n", NULL, "" },
+	{ HOST "relay:\n  relay_networks:\n", NULL, "" },
+	{ "server:\n  hostname: a.example\n  listen: 127.0.0.1\n  services: [smtp, imaps]\n", NULL, "" },
+	{ "", "server.hostname=a.example", "" },
+	{ "{}", NULL,
+		"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
+		"certificates.\n" },
+	{ "# nothing\n", NULL,
+		"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
+		"certificates.\n" },
+	/* several mistakes of all kinds, all told */
+	{ HOST "qmtp:\n  x: 1\nsmtp:\n  mesage_max: 1\n  errors_max: many\n  errors_max: 5\n  idle_timeout: "
+	       "5\n",
+		NULL,
+		"f:2: there is no section \"qmtp\"; did you mean \"smtp\"?\n"
+		"f:5: smtp has no setting \"mesage_max\"; did you mean \"message_max\"?\n"
+		"f:6: smtp.errors_max: \"many\" is not a number from 1 to 1000\n"
+		"f:7: smtp.errors_max is set a second time; the first is in line 6\n"
+		"f:8: smtp has no setting \"idle_timeout\"; did you mean imap.idle_timeout?\n" },
+	{ HOST "zzzzzz: 1\nlog: 5\nsmtp: [a]\n", NULL,
+		"f:2: there is no section \"zzzzzz\"\n"
+		"f:3: section log must hold lines \"name: value\", indented\n"
+		"f:4: section smtp must hold lines \"name: value\", indented\n" },
+	{ HOST "relay:\n  relay_networks:\n    - 192.0.2.1/24\n    - [1]\n    - '1 2'\n", NULL,
+		"f:4: relay.relay_networks: \"192.0.2.1/24\" is not a network (as 192.0.2.0/24 or "
+		"2001:db8::/32) without bits "
+		"below its mask\n"
+		"f:5: relay.relay_networks: an item of the list is not a word\n"
+		"f:6: relay.relay_networks: \"1 2\" is not a network (as 192.0.2.0/24 or 2001:db8::/32) "
+		"without bits below its "
+		"mask\n" },
+	{ HOST "smtp:\n  errors_max: [1]\n  received_max:\n", NULL,
+		"f:3: smtp.errors_max takes a single value\n"
+		"f:4: smtp.received_max: \"\" is not a number from 10 to 200\n" },
+	{ "- a\n", "server.hostname=a", "f:1: sections were expected here, as \"server:\"\n" },
+	{ HOST "? [a]\n: b\n", NULL, "f:2: a name was expected here\n" },
+	{ HOST "smtp: {errors_max: 1\n", NULL,
+		"f:3: this is not YAML: did not find expected ',' or '}'\n"
+		"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
+		"certificates.\n" },
+	{ HOST "---\nsmtp:\n", NULL, "f: there is a second YAML document in the file\n" },
+	{ HOST, "smtp.errors_max=x", "--set: smtp.errors_max: \"x\" is not a number from 1 to 1000\n" },
+	{ HOST, "smtp.erors_max=1",
+		"--set: smtp has no setting \"erors_max\"; did you mean \"errors_max\"?\n" },
+	{ HOST, "errors_max=1", "--set: \"errors_max=1\" is not SECTION.NAME=VALUE\n" },
+	/* contradictions, each at its line */
+	{ "server:\n  hostname: -a.example\n  services: [qmtp, imap, imap]\n  listen: [localhost]\n  "
+	  "administrator: root\n",
+		NULL,
+		"f:2: server.hostname: \"-a.example\" is not a host name\n"
+		"f:5: server.administrator: \"root\" is not a mail address\n"
+		"f:3: server.services: there is no service \"qmtp\"; did you mean \"smtp\"?\n"
+		"f:3: server.services: \"imap\" stands there twice\n"
+		"f:4: server.listen: \"localhost\" is not an IP address\n" },
+	{ HOST "accounts:\n  uids: 5-3\n  subaddress_separator: \"@\"\n", NULL,
+		"f:3: accounts.uids: \"5-3\" is not a range of user numbers from 1000 on, as 200000-299999\n"
+		"f:4: accounts.subaddress_separator: \"@\" cannot separate; it may be + - = _ or #\n" },
+	{ HOST "queue: {retry_first: 5h}\n", NULL,
+		"f:2: queue.retry_first: is longer than queue.retry_max\n" },
+};
+/* clang-format on */
+
 static void mistakes(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text, *override, *want;
-	} cases[] = {
-		{ HOST, NULL, "" },
-		{ HOST "smtp:\n  message_max: 50M\nlog:\n", NULL, "" },
-		{ HOST "relay:\n  relay_networks:\n    - 192.0.2.0/24\n    - ::1\n", NULL, "" },
-		{ HOST "relay:\n  relay_networks:\n", NULL, "" },
-		{ "server:\n  hostname: a.example\n  listen: 127.0.0.1\n  services: [smtp, imaps]\n", NULL, "" },
-		{ "", "server.hostname=a.example", "" },
-		{ "{}", NULL,
-			"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
-			"certificates.\n" },
-		{ "# nothing\n", NULL,
-			"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
-			"certificates.\n" },
-		/* several mistakes of all kinds, all told */
-		{ HOST "smpt:\n  x: 1\nsmtp:\n  mesage_max: 1\n  errors_max: many\n  errors_max: 5\n  idle_timeout: "
-		       "5\n",
-			NULL,
-			"f:2: there is no section \"smpt\"; did you mean \"smtp\"?\n"
-			"f:5: smtp has no setting \"mesage_max\"; did you mean \"message_max\"?\n"
-			"f:6: smtp.errors_max: \"many\" is not a number from 1 to 1000\n"
-			"f:7: smtp.errors_max is set a second time; the first is in line 6\n"
-			"f:8: smtp has no setting \"idle_timeout\"; did you mean imap.idle_timeout?\n" },
-		{ HOST "zzzzzz: 1\nlog: 5\nsmtp: [a]\n", NULL,
-			"f:2: there is no section \"zzzzzz\"\n"
-			"f:3: section log must hold lines \"name: value\", indented\n"
-			"f:4: section smtp must hold lines \"name: value\", indented\n" },
-		{ HOST "relay:\n  relay_networks:\n    - 192.0.2.1/24\n    - [1]\n    - '1 2'\n", NULL,
-			"f:4: relay.relay_networks: \"192.0.2.1/24\" is not a network (as 192.0.2.0/24 or "
-			"2001:db8::/32) without bits "
-			"below its mask\n"
-			"f:5: relay.relay_networks: an item of the list is not a word\n"
-			"f:6: relay.relay_networks: \"1 2\" is not a network (as 192.0.2.0/24 or 2001:db8::/32) "
-			"without bits below its "
-			"mask\n" },
-		{ HOST "smtp:\n  errors_max: [1]\n  received_max:\n", NULL,
-			"f:3: smtp.errors_max takes a single value\n"
-			"f:4: smtp.received_max: \"\" is not a number from 10 to 200\n" },
-		{ "- a\n", "server.hostname=a", "f:1: sections were expected here, as \"server:\"\n" },
-		{ HOST "? [a]\n: b\n", NULL, "f:2: a name was expected here\n" },
-		{ HOST "smtp: {errors_max: 1\n", NULL,
-			"f:3: this is not YAML: did not find expected ',' or '}'\n"
-			"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
-			"certificates.\n" },
-		{ HOST "---\nsmtp:\n", NULL, "f: there is a second YAML document in the file\n" },
-		{ HOST, "smtp.errors_max=x", "--set: smtp.errors_max: \"x\" is not a number from 1 to 1000\n" },
-		{ HOST, "smtp.erors_max=1",
-			"--set: smtp has no setting \"erors_max\"; did you mean \"errors_max\"?\n" },
-		{ HOST, "errors_max=1", "--set: \"errors_max=1\" is not SECTION.NAME=VALUE\n" },
-		/* contradictions, each at its line */
-		{ "server:\n  hostname: -a.example\n  services: [smpt, imap, imap]\n  listen: [localhost]\n  "
-		  "administrator: root\n",
-			NULL,
-			"f:2: server.hostname: \"-a.example\" is not a host name\n"
-			"f:5: server.administrator: \"root\" is not a mail address\n"
-			"f:3: server.services: there is no service \"smpt\"; did you mean \"smtp\"?\n"
-			"f:3: server.services: \"imap\" stands there twice\n"
-			"f:4: server.listen: \"localhost\" is not an IP address\n" },
-		{ HOST "accounts:\n  uids: 5-3\n  subaddress_separator: \"@\"\n", NULL,
-			"f:3: accounts.uids: \"5-3\" is not a range of user numbers from 1000 on, as 200000-299999\n"
-			"f:4: accounts.subaddress_separator: \"@\" cannot separate; it may be + - = _ or #\n" },
-		{ HOST "queue: {retry_first: 5h}\n", NULL,
-			"f:2: queue.retry_first: is longer than queue.retry_max\n" },
-	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct arena *a = arena_new("test", 1 << 20);
 		struct conf out = { 0 };
