@@ -28,6 +28,10 @@
 #define HEARD_inside(message, often)
 #endif
 
+#if !defined(HEARD_forth) || !defined(HEARD_back)
+#error "say which side is heard"
+#endif
+
 static err HEAR(HEAR_PEER *peer, struct hear_counts *counts, struct frame *f)
 {
 	(void)counts;
