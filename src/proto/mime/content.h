@@ -14,7 +14,7 @@ struct mime_parameter {
 	struct mime_parameter *next;
 	str name;    /* as written; without the asterisks of RFC 2231 */
 	str value;   /* without quotes */
-	str written; /* for name*=...: the value before charset and percent signs were taken away; else absent */
+	str written; /* for "name*=...": the value with charset and percent signs; else absent */
 	str charset; /* named by RFC 2231; else absent */
 };
 
@@ -31,15 +31,19 @@ enum mime_encoding {
 	MIME_ENCODING_QUOTED_PRINTABLE,
 	MIME_ENCODING_BASE64,
 	MIME_ENCODING_UNKNOWN,
+	MIME_ENCODINGS,
 };
 
-/* Lenient: what cannot be read is left out. ERR_SYNTAX: not even a type and a subtype; out is untouched. Strings are
- * views of value or stand in the arena. */
+/* ERR_SYNTAX: no type and subtype (no disposition), and out is untouched: the field is then as good as absent, or as
+ * "text/plain" (RFC 2045 5.2). Parameters that cannot be read are left out. Strings stand in the arena; when that is
+ * spent, some are missing, and the caller looks with arena_spent(). */
 err mime_content_type(struct arena *a, str value, struct mime_content *out);
 err mime_content_disposition(struct arena *a, str value, struct mime_content *out);
 
 /* The value of that parameter; absent if there is none. */
 str mime_parameter(const struct mime_content *content, str name);
 
-/* Content-Transfer-Encoding (RFC 2045 6.1). */
-enum mime_encoding mime_encoding(str value);
+/* The word of a Content-Transfer-Encoding field (RFC 2045 6.1), absent when it is not one word; and what it means.
+ * The empty word and the absent one mean 7bit. */
+str mime_encoding_name(struct arena *a, str value);
+enum mime_encoding mime_encoding(str name);

@@ -12,8 +12,7 @@ static size_t line_end(str text, size_t at)
 	return lf != NULL ? (size_t)(lf - text.p) + 1 : text.n;
 }
 
-/* The length of the empty line at at, or 0. */
-static size_t empty_line(str text, size_t at)
+size_t mime_empty_line(str text, size_t at)
 {
 	if (text.p[at] == '\n')
 		return 1;
@@ -26,7 +25,7 @@ size_t mime_header_size(str text)
 {
 	size_t at = 0;
 	while (at < text.n) {
-		size_t empty = empty_line(text, at);
+		size_t empty = mime_empty_line(text, at);
 		if (empty > 0)
 			return at + empty;
 		at = line_end(text, at);
@@ -46,7 +45,7 @@ static str without_line_end(str text)
 bool mime_field_next(str block, size_t *at, struct mime_field *out)
 {
 	size_t start = *at;
-	if (start >= block.n || empty_line(block, start) > 0)
+	if (start >= block.n || mime_empty_line(block, start) > 0)
 		return false;
 	size_t first = line_end(block, start), end = first;
 	while (end < block.n && is_blank(block.p[end]))
@@ -80,29 +79,23 @@ static err find(str block, str name, bool last, struct mime_field *out)
 	return found ? OK : FAIL(ABSENT);
 }
 
-err mime_field_find(str block, str name, struct mime_field *out)
-{
-	return find(block, name, false, out);
-}
+err mime_field_find(str block, str name, struct mime_field *out) { return find(block, name, false, out); }
 
-err mime_field_find_last(str block, str name, struct mime_field *out)
-{
-	return find(block, name, true, out);
-}
+err mime_field_find_last(str block, str name, struct mime_field *out) { return find(block, name, true, out); }
 
 str mime_unfold(struct arena *a, str value)
 {
-	value = str_trim(str_slice(value, 0, MIME_VALUE_MAX));
-	if (str_find(value, '\n') == STR_NONE)
+	value = str_slice(value, 0, MIME_VALUE_MAX);
+	while (value.n > 0 && lex_blank(*value.p))
+		value = str_after(value, 1);
+	if (str_find(value, '\n') == STR_NONE && str_find(value, '\r') == STR_NONE)
 		return value;
 	struct buf b = buf_in(a, value.n);
-	while (value.n > 0) {
-		size_t lf = str_find(value, '\n'), size = lf != STR_NONE ? lf : value.n;
-		str line = str_slice(value, 0, size);
-		if (lf != STR_NONE && line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		buf_add(&b, line);
-		value = str_after(value, size + 1);
+	for (size_t i = 0; i < value.n; i++) {
+		char byte = value.p[i];
+		if (byte == '\n' || (byte == '\r' && i + 1 < value.n && value.p[i + 1] == '\n'))
+			continue;
+		buf_byte(&b, byte == '\r' ? ' ' : byte);
 	}
 	return b.lost ? NO_STR : buf_str(&b);
 }

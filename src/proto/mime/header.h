@@ -19,6 +19,9 @@ struct mime_field {
 	size_t start, end; /* where raw stands in the block */
 };
 
+/* The size of the empty line that begins at that position (below text.n): 1 or 2; 0 when there is none. */
+size_t mime_empty_line(str text, size_t at);
+
 /* The size of the header at the start of text, with the empty line that ends it; all of text when there is none. */
 size_t mime_header_size(str text);
 
@@ -30,7 +33,7 @@ bool mime_field_next(str block, size_t *at, struct mime_field *out);
 err mime_field_find(str block, str name, struct mime_field *out);
 err mime_field_find_last(str block, str name, struct mime_field *out);
 
-/* The value on one line: line ends are removed, the blanks that follow them stay (RFC 5322 2.2.3), blanks at both ends
- * are removed. A view of value when it is not folded, otherwise a copy in the arena; NO_STR when that is spent. Longer
- * values are cut at MIME_VALUE_MAX. */
+/* The value on one line: line ends are removed, the blanks that follow them stay (RFC 5322 2.2.3), blanks in front are
+ * removed, a CR on its own becomes a blank. A view of value when nothing changes behind its start, otherwise a copy in
+ * the arena; NO_STR when that is spent. Longer values are cut at MIME_VALUE_MAX. */
 str mime_unfold(struct arena *a, str value);

@@ -11,7 +11,7 @@
 /* A budget with which every message can be parsed and described. */
 enum { MIME_ARENA = 32 << 20 };
 
-/* "string" or {n}literal; NIL for an absent one. 8-bit text and line ends go into literals; NULs become 0x80. */
+/* "string" or {n}literal; NIL for an absent one. 8-bit text and line ends go into literals; NULs become U+FFFD. */
 void mime_imap_string(struct buf *b, str s);
 
 /* The parenthesised lists ENVELOPE, BODYSTRUCTURE and BODY, without the name of the item. */

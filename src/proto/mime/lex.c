@@ -36,36 +36,6 @@ bool lex_cfws(struct cur *c, str *comment)
 	return true;
 }
 
-static str run_atext(struct cur *c)
-{
-	size_t from = c->at;
-	while (c->at < c->in.n && is_char(CH_UATEXT, c->in.p[c->at]))
-		c->at++;
-	return cur_since(c, from);
-}
-
-bool lex_atom(struct cur *c, struct buf *out)
-{
-	str atom = run_atext(c);
-	buf_add(out, atom);
-	return atom.n > 0 && lex_cfws(c, NULL);
-}
-
-bool lex_dot_atom(struct cur *c, struct buf *out)
-{
-	if (lex_peek(c) < 0 || !is_char(CH_UATEXT, (char)lex_peek(c)))
-		return false;
-	do {
-		buf_add(out, run_atext(c));
-		if (!lex_cfws(c, NULL))
-			return false;
-		if (!lex_take(c, '.'))
-			return true;
-		buf_byte(out, '.');
-	} while (lex_cfws(c, NULL));
-	return false;
-}
-
 bool lex_token(struct cur *c, struct buf *out)
 {
 	size_t from = c->at;
@@ -92,12 +62,12 @@ static void unquote_step(struct cur *c, struct buf *out, char stop)
 		buf_byte(out, c->in.p[c->at++]);
 }
 
-bool lex_quoted(struct cur *c, struct buf *out)
+bool lex_quoted(struct cur *c, struct buf *out, str *comment)
 {
 	c->at++;
 	while (c->at < c->in.n && c->in.p[c->at] != '"')
 		unquote_step(c, out, '"');
-	return lex_take(c, '"') && lex_cfws(c, NULL);
+	return lex_take(c, '"') && lex_cfws(c, comment);
 }
 
 void lex_unquote(str text, struct buf *out)

@@ -20,10 +20,10 @@ static inline bool lex_blank(char c) { return c == ' ' || c == '\t' || c == '\r'
  * becomes the inside of the last comment, with its backslashes. */
 bool lex_cfws(struct cur *c, str *comment);
 
-/* The rest appends to out. Words take the blanks and comments behind them; false: one of these has no end. */
-bool lex_atom(struct cur *c, struct buf *out);     /* also false, and nothing taken, when there is none */
-bool lex_dot_atom(struct cur *c, struct buf *out); /* the same, with blanks around dots (RFC 5322 4.4) */
-bool lex_token(struct cur *c, struct buf *out);    /* MIME token, perhaps empty */
-bool lex_quoted(struct cur *c, struct buf *out);   /* stands at the quote; without quotes, backslashes and line ends */
+/* The rest appends to out. Words take the blanks and comments behind them; false: one of these has no end, or there is
+ * no such word. */
+bool lex_token(struct cur *c, struct buf *out); /* MIME token, perhaps empty */
+/* Stands at the quote. Without quotes, backslashes and line ends. */
+bool lex_quoted(struct cur *c, struct buf *out, str *comment);
 /* A text that holds backslashes and folding, without them. */
 void lex_unquote(str text, struct buf *out);

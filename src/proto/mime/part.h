@@ -15,8 +15,8 @@ enum { MIME_BOUNDARY_MAX = 200 };
 
 enum mime_part_flag {
 	MIME_TEXT = 1 << 0,      /* text/... */
-	MIME_MULTIPART = 1 << 1, /* multipart/... with a boundary: its children follow */
-	MIME_MESSAGE = 1 << 2,   /* message/rfc822 or message/global: its one child follows */
+	MIME_MULTIPART = 1 << 1, /* multipart/...: its children follow, if there are any */
+	MIME_MESSAGE = 1 << 2,   /* message/rfc822 that is looked into: its one child follows */
 	MIME_DIGEST = 1 << 3,    /* multipart/digest */
 	MIME_IS_MIME = 1 << 4,   /* has Content-Type or MIME-Version, or stands in a multipart */
 	MIME_PART_FLAGS = (1 << 5) - 1,

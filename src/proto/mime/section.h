@@ -26,5 +26,5 @@ struct mime_section {
 err mime_section_find(struct mime_parts parts, const struct mime_section *section, size_t *at, size_t *size);
 
 /* HEADER.FIELDS and HEADER.FIELDS.NOT: the fields of header that are (not) named, as they stand there, and the empty
- * line. ERR_MEMORY: the arena is spent. */
+ * line if there is one. ERR_MEMORY: the arena is spent. */
 err mime_section_fields(struct arena *a, str header, const str *names, size_t count, bool without, str *out);
