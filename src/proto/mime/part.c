@@ -115,7 +115,9 @@ static int body_read(struct walk *w)
 	return -1;
 }
 
-/* To the end of the header. In a multipart also a delimiter ends it: the part has no body then. */
+/* To the end of the header. In a multipart also a delimiter ends it: the part has no body then, and neither it nor its
+ * parents have the line end before the delimiter: "The CRLF preceding the boundary delimiter line is conceptually
+ * attached to the boundary" (RFC 2046 5.1.1). */
 static int header_read(struct walk *w)
 {
 	size_t size = 0;

@@ -95,7 +95,7 @@ static void parameters_write(struct buf *b, const struct mime_parameter *list, b
 	buf_byte(b, ')');
 }
 
-/* "(" *(string SP) ")" of RFC 3066 tags, or NIL. */
+/* "(" *(string SP) ")" of language tags, or NIL. */
 static void language_write(struct buf *b, str value)
 {
 	struct cur c = cur_of(value);
