@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that writes the log: it alone has the file, it alone says which process an entry comes from. */
+#pragma once
+#include "ipc/admin.h"
+#include "ipc/role.h"
+#include "role/logger/alarms.h"
+#include "role/logger/file.h"
+#include "role/logger/format.h"
+
+enum { FOLLOWERS_MAX = 8, OUTPUT_ROOM = 128 << 10 };
+
+struct logger {
+	struct service *service;
+	struct admin_door *door;
+	struct log_file file;
+	struct alarms alarms;
+	struct hash_key pseudonyms;
+	int64_t pseudonyms_day;
+	enum log_level least;
+	struct arena *peers;
+	struct peer *free_peers;
+	struct buf output;  /* lines that wait for their write */
+	uint64_t unwritten; /* lines that could not be written since the last one that could */
+	struct admin *followers[FOLLOWERS_MAX];
+	char output_room[OUTPUT_ROOM];
+};
+
+/* Adds an entry of a process to the output. */
+void logger_take(
+	struct logger *l, const struct log_origin *origin, enum log_event event, const struct log_field *fields);
+/* Writes the output. */
+void logger_flush(struct logger *l);
+/* What every line's origin shares. */
+struct log_origin logger_origin(struct logger *l, str role, uint64_t pid);
+
+extern const struct admin_verb logger_verbs[];
