@@ -3,6 +3,7 @@
 #include "role/logger/alarms.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
