@@ -23,7 +23,8 @@ struct tls {
 
 /* Forward secrecy and authenticated encryption only (RFC 9325 4.2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-static const char groups[] = "X25519:P-256:P-384";
+/* Not const, since the macro of OpenSSL that takes it casts that away. */
+static char groups[] = "X25519:P-256:P-384";
 
 void tls_prepare(void)
 {

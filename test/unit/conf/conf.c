@@ -104,7 +104,7 @@ static void values(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		str line = str_of(cases[i].line), expected = NO_STR, section, name;
+		str line = str_of(cases[i].line), expected = NO_STR, section = NO_STR, name = NO_STR;
 		char room[CONF_VALUE_MAX];
 		struct buf b = BUF_ON(room);
 		check_err(cases[i].line, conf_set_line(&conf, arena, line, &expected), cases[i].code);
