@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mailbox processes by account: which run, which are being started, who waits for them. */
+#pragma once
+#include "base/arena.h"
+#include "ipc/channel.h"
+#include "os/loop.h"
+
+#define CONVERSATION "ipc/mailroom_mailbox.def"
+#include "ipc/conversation.h"
+
+enum { ROOM_BUCKETS = 4096, ROOMS_MAX = 100000, WAITING_MAX = 64 };
+
+struct caller;
+struct mailroom;
+
+/* A session whose mailbox process is being started. */
+struct waiting {
+	struct waiting *next;
+	struct arena *arena; /* holds it and its texts */
+	struct caller *greeter;
+	uint32_t tag;
+	struct msg_admit admit;
+};
+
+struct room {
+	struct room *next; /* of its bucket, or of the free ones */
+	struct mailroom *mailroom;
+	uint64_t account;
+	struct channel channel; /* fd -1: not running */
+	struct hear_counts heard;
+	struct loop_watch watch;
+	bool starting, leaving; /* asked for; told that it may go */
+	uint64_t admitted;      /* sessions sent to this process */
+	struct waiting *first, **last;
+	size_t waiting_count;
+};
+
+struct rooms {
+	struct arena *arena;
+	struct room *bucket[ROOM_BUCKETS], *free;
+	size_t count;
+};
+
+void rooms_init(struct rooms *r);
+/* NULL: there is none. */
+struct room *room_find(struct rooms *r, uint64_t account);
+/* Finds it or makes one that does not run. NULL: too many. */
+struct room *room_get(struct rooms *r, uint64_t account);
+/* For a room without process and without anybody waiting. */
+void room_drop(struct rooms *r, struct room *room);
+
+/* Keeps a session until the process runs; copies the texts, owns the stream then. ERR_LIMIT: too many wait. */
+err room_wait(struct room *room, struct caller *greeter, uint32_t tag, const struct msg_admit *admit);
+/* The next one that waits, NULL: nobody. The caller frees its arena and owns its stream. */
+struct waiting *room_next_waiting(struct room *room);
