@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names are kept as they are compared: in lower case, local parts without quotes (mailname.h). Numbers of accounts are
+ * never used twice: a removed account keeps its row and its addresses, which are answered with 550 5.2.1 until they are
+ * given to another. address.account is 0 for an alias, whose targets are rows of target; a group is an alias with several
+ * targets, and address.senders says whether those behind it may send in its name. account.quota is -1 where the
+ * configured one holds. Times are UTC in milliseconds. */
+#include "store/directory/schema.h"
+
+static const char *const migrations[] = {
+	"CREATE TABLE domain ("
+	" name TEXT NOT NULL PRIMARY KEY, main TEXT NOT NULL, catch_all BIGINT NOT NULL, postmaster BIGINT NOT NULL,"
+	" created BIGINT NOT NULL);"
+	"CREATE INDEX domain_main ON domain (main);"
+	"CREATE TABLE account ("
+	" number INTEGER NOT NULL PRIMARY KEY, login TEXT UNIQUE, state INTEGER NOT NULL, hash TEXT NOT NULL,"
+	" quota BIGINT NOT NULL, used_bytes BIGINT NOT NULL, used_messages BIGINT NOT NULL, name TEXT NOT NULL,"
+	" created BIGINT NOT NULL, last_login BIGINT NOT NULL);"
+	"CREATE TABLE address ("
+	" domain TEXT NOT NULL, local TEXT NOT NULL, account BIGINT NOT NULL, senders INTEGER NOT NULL,"
+	" PRIMARY KEY (domain, local));"
+	"CREATE INDEX address_account ON address (account);"
+	"CREATE TABLE target ("
+	" domain TEXT NOT NULL, local TEXT NOT NULL, to_domain TEXT NOT NULL, to_local TEXT NOT NULL,"
+	" PRIMARY KEY (domain, local, to_domain, to_local));"
+	"CREATE INDEX target_to ON target (to_domain, to_local);"
+	"CREATE TABLE network ("
+	" name TEXT NOT NULL PRIMARY KEY, refused BIGINT NOT NULL, first_refused BIGINT NOT NULL,"
+	" last_refused BIGINT NOT NULL, last_client TEXT NOT NULL, last_sender TEXT NOT NULL,"
+	" last_recipient TEXT NOT NULL, alarmed BIGINT NOT NULL, logged_in BIGINT NOT NULL);"
+	"CREATE TABLE audit ("
+	" number INTEGER NOT NULL PRIMARY KEY, at BIGINT NOT NULL, caller TEXT NOT NULL, verb TEXT NOT NULL,"
+	" words TEXT NOT NULL, result TEXT NOT NULL);",
+};
+
+static const char *const operations[] = {
+#define OPERATION(name, text) [DIRECTORY_##name] = (text),
+#include "store/directory/operations.def"
+#undef OPERATION
+};
+
+const struct sql_store directory_store = {
+	.application_id = 0x53694472, /* "SiDr" */
+	.page_size = 4096,
+	.migrations = migrations,
+	.migration_count = sizeof migrations / sizeof *migrations,
+	.operations = operations,
+	.operation_count = DIRECTORY_OPERATIONS,
+};
