@@ -12,9 +12,9 @@ struct directory;
 enum {
 	DIRECTORY_LOGIN_MAX = 254,
 	DIRECTORY_HASH_MAX = 256,
-	DIRECTORY_DETAIL_MAX = 64,     /* of a subaddress */
+	DIRECTORY_DETAIL_MAX = 64,      /* of a subaddress */
 	DIRECTORY_EXPANSION_MAX = 1000, /* accounts behind one address */
-	DIRECTORY_ALIASES_MAX = 64,    /* aliases passed on the way to them */
+	DIRECTORY_ALIASES_MAX = 64,     /* aliases passed on the way to them */
 };
 
 enum account_state { ACCOUNT_ACTIVE, ACCOUNT_SUSPENDED, ACCOUNT_REMOVED };
@@ -29,13 +29,14 @@ struct directory_account {
 	uint64_t used_bytes, used_messages;
 	int64_t last_login; /* UTC ms, 0: never */
 	bool is_unsaved;    /* figures that differ from the file's */
+	uint32_t mark;      /* of directory_expand() */
 	/* Of the role that serves mail, not of the file. */
 	uint64_t spooled;
 	int64_t spooled_at, damaged_until; /* clock_ms() */
 };
 
 /* path is relative to the current folder. message as in sql_open(). */
-err directory_open(const char *path, struct directory **out, char *message, size_t size);
+err directory_open(const char *path, struct buf *message, struct directory **out);
 /* Saves the figures. Accepts NULL behind the pointer. */
 void directory_close(struct directory **d);
 
@@ -55,8 +56,9 @@ enum directory_kind {
 struct directory_match {
 	enum directory_kind kind;
 	uint32_t account;      /* of MAILBOX */
+	bool is_catch_all;     /* of MAILBOX: nobody has the address itself */
 	bool may_send;         /* of ALIAS: those behind it may send in its name */
-	struct mailname found; /* the address as it is stored; lives until the next call for this directory */
+	struct mailname found; /* of ALIAS: the address as it is stored; lives until the next directory_find() */
 	str detail;            /* of a subaddress; a view of the name asked for */
 };
 
@@ -84,6 +86,12 @@ err directory_login(struct directory *d, str login, struct directory_login *out)
 
 /* The domain of a bare postmaster: the first main one; empty if there is none. Lives until the next change. */
 str directory_first_domain(struct directory *d);
+
+/* The database's own words about the last failure, for the log. */
+const char *directory_message(const struct directory *d);
+
+/* To be called now and then: moves the write-ahead log into the file when it has grown. */
+err directory_tidy(struct directory *d);
 
 /* Writes used_bytes, used_messages and last_login of all accounts that have is_unsaved, in one transaction. */
 err directory_save_figures(struct directory *d);
