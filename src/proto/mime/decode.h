@@ -11,13 +11,13 @@
 struct mime_decoder {
 	enum mime_encoding encoding;
 	uint32_t bits;
-	uint8_t bits_count, kept_count;
-	bool at_end;
-	char kept[4];
+	uint8_t bits_count, state;
+	char digit;
 };
 
-/* Takes bytes from the front of *in and appends what they mean to out, until in is empty or out has no room left.
- * Bytes of an encoding that is none (7bit, 8bit, binary, unknown) go through. last: no more input follows this. */
+/* Takes bytes from the front of *in and appends what they mean to out, until in is empty or out has fewer than four
+ * bytes of room left. Bytes of an encoding that is none (7bit, 8bit, binary, unknown) go through. last: no more input
+ * follows this. */
 void mime_decode(struct mime_decoder *d, str *in, bool last, struct buf *out);
 
 struct mime_charset;
@@ -25,7 +25,8 @@ struct mime_charset;
  * is read as UTF-8: a message that says nothing usually is. */
 const struct mime_charset *mime_charset_find(str name);
 
-/* The same for characters. kept holds the start of a character that the next piece completes. */
+/* The same for characters: UTF-8 without anything invalid comes out, whole characters only. kept holds the start of one
+ * that the next piece completes. charset NULL is UTF-8. */
 struct mime_converter {
 	const struct mime_charset *charset;
 	char kept[4];

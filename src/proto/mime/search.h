@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does a message contain a text (IMAP SEARCH: RFC 3501 6.4.4)? Both are decoded, brought to UTF-8, and compared
- * without case. Bodies are read in pieces: memory does not grow with them, and time is linear in them. */
+ * without case. Bodies are read in pieces: memory does not grow with them, and time is linear in them and does not depend on the
+ * text that is searched for. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -16,12 +17,13 @@ err mime_needle_make(struct arena *a, str text, const struct mime_needle **out);
 
 /* In the value of a header field; scratch is used and not given back. */
 bool mime_search_value(struct arena *scratch, const struct mime_needle *needle, str value);
-/* In any field of that name (HEADER, SUBJECT, FROM, ...). An empty needle asks whether there is one. */
-bool mime_search_field(struct arena *scratch, const struct mime_needle *needle, str header, str name);
-/* In the bodies of all text parts and the headers of enclosed messages (BODY); with headers, also in the header of the
- * message (TEXT). */
-bool mime_search_body(struct arena *scratch, const struct mime_needle *needle, str message, struct mime_parts parts);
-bool mime_search_text(struct arena *scratch, const struct mime_needle *needle, str message, struct mime_parts parts);
+/* In any field of that name (HEADER, SUBJECT, FROM, ...); an empty needle asks whether there is one. With an absent
+ * name: in any field, its name included. */
+bool mime_search_field(const struct mime_needle *needle, str header, str name);
+/* In the bodies of all text parts and the headers of all parts but the message itself (BODY); in these and in the
+ * header of the message (TEXT). */
+bool mime_search_body(const struct mime_needle *needle, str message, struct mime_parts parts);
+bool mime_search_text(const struct mime_needle *needle, str message, struct mime_parts parts);
 
 /* The simple case folding of Unicode for Latin, Greek and Cyrillic (generated); other characters stay. */
 uint32_t mime_fold(uint32_t character);
