@@ -54,6 +54,8 @@ err smtp_command_parse(str line, bool lmtp, struct smtp_command *out)
 	str argument = line, name = line;
 	if (!str_cut(&argument, ' ', &name))
 		argument = S("");
+	while (argument.n > 0 && argument.p[0] == ' ')
+		argument = str_after(argument, 1);
 	const struct smtp_verb_row *row = find(name, lmtp);
 	if (row == NULL)
 		return FAIL(ABSENT);

@@ -46,7 +46,7 @@ extern const struct smtp_verb_row smtp_verbs[SMTP_VERBS];
 struct smtp_command {
 	enum smtp_verb verb;
 	const struct smtp_verb_row *row;
-	str argument; /* behind one space, without blanks at the end; may be empty */
+	str argument; /* without blanks around it; may be empty */
 };
 
 /* Finds the verb and checks that an argument is there or not, as its row says. States and traits are for the session.

@@ -15,13 +15,18 @@ static void limit(struct cur *c, str part, size_t most, const char *expected)
 		cur_fail_with(c, FAIL(LIMIT), expected);
 }
 
+/* UTF-8, without the control characters U+0080 to U+009F: no terminal shall obey an address. */
 static void check_utf8(struct cur *c, str part)
 {
-	if (cur_ok(c) && !str_is_utf8(part))
+	uint32_t character;
+	while (utf8_take(&part, &character))
+		if (character >= 0x80 && character < 0xa0)
+			cur_fail(c, "no control characters");
+	if (part.n > 0)
 		cur_fail(c, "valid UTF-8");
 }
 
-/* A letter beyond ASCII only begins or ends a label; hyphens never do. */
+/* U-labels are checked for being UTF-8; whether IDNA knows them is for those who look names up. */
 static str domain(struct cur *c)
 {
 	size_t from = c->at;

@@ -8,7 +8,7 @@ enum { SMTP_REPLY_LINE_MAX = 512, SMTP_REPLY_LINES_MAX = 128 };
 
 struct smtp_reply {
 	int code;     /* 200..599 */
-	str enhanced; /* "5.7.1"; empty: none */
+	str enhanced; /* "5.7.1", at most 11 octets; empty: none */
 	str text;     /* lines separated by LF, none at the end */
 };
 
