@@ -6,11 +6,11 @@
 #define CONVERSATION "ipc/mailroom_supervisor.def"
 #include "ipc/conversation.h"
 
-void mailroom_turn_away(struct caller *greeter, uint32_t tag, bool forged, str reason, int stream)
+void mailroom_turn_away(struct caller *greeter, str tag, bool forged, str reason, int stream)
 {
-	struct msg_not_entered no = { .forged = forged, .reason = reason, .stream = stream };
+	struct msg_not_entered no = { .forged = forged, .tag = tag, .reason = reason, .stream = stream };
 	if (greeter->channel.fd >= 0)
-		IGNORE(msg_send_not_entered(&greeter->channel, tag, &no)); /* then the client sees its connection end */
+		IGNORE(msg_send_not_entered(&greeter->channel, 0, &no)); /* then the client sees its connection end */
 	fd_close(&stream);
 }
 
@@ -42,8 +42,8 @@ static void drop_if_unused(struct mailroom *m, struct room *room)
 		room_drop(&m->rooms, room);
 }
 
-void mailroom_admit(struct mailroom *m, struct caller *greeter, const struct ticket *ticket,
-	const struct msg_enter *enter, uint32_t tag)
+void mailroom_admit(
+	struct mailroom *m, struct caller *greeter, const struct ticket *ticket, const struct msg_enter *enter)
 {
 	struct msg_admit admit = { .protocol = enter->protocol,
 		.login = str_from(ticket->login, ticket->login_length),
@@ -56,18 +56,19 @@ void mailroom_admit(struct mailroom *m, struct caller *greeter, const struct tic
 	int stream = enter->stream;
 	struct room *room = room_get(&m->rooms, ticket->account);
 	if (room == NULL) {
-		mailroom_turn_away(greeter, tag, false, S("too many mailboxes are open"), stream);
+		mailroom_turn_away(greeter, enter->tag, false, S("too many mailboxes are open"), stream);
 		return;
 	}
 	if (room->channel.fd >= 0 && !room->leaving) {
 		if (send_admit(room, &admit))
 			fd_close(&stream);
 		else
-			mailroom_turn_away(greeter, tag, false, S("the mailbox is busy, please try again"), stream);
+			mailroom_turn_away(
+				greeter, enter->tag, false, S("the mailbox is busy, please try again"), stream);
 		return;
 	}
-	if (failed(room_wait(room, greeter, tag, &admit))) {
-		mailroom_turn_away(greeter, tag, false, S("too many sessions wait for this mailbox"), stream);
+	if (failed(room_wait(room, greeter, &admit))) {
+		mailroom_turn_away(greeter, enter->tag, false, S("too many sessions wait for this mailbox"), stream);
 		drop_if_unused(m, room);
 		return;
 	}
@@ -94,7 +95,7 @@ void mailroom_evict(struct mailroom *m, uint64_t account)
 	if (room == NULL)
 		return;
 	for (struct waiting *w; (w = room_next_waiting(room)) != NULL;) {
-		mailroom_turn_away(w->greeter, w->tag, false, S("this login is no longer good"), w->admit.stream);
+		mailroom_turn_away(w->greeter, w->admit.tag, false, S("this login is no longer good"), w->admit.stream);
 		arena_free(&w->arena);
 	}
 	if (room->channel.fd >= 0 && failed(msg_send_leave(&room->channel, 0, &leave)))
@@ -172,8 +173,8 @@ void mailroom_room_opened(struct mailroom *m, uint64_t account, int fd)
 		if (send_admit(room, &w->admit))
 			fd_close(&w->admit.stream);
 		else
-			mailroom_turn_away(
-				w->greeter, w->tag, false, S("the mailbox is busy, please try again"), w->admit.stream);
+			mailroom_turn_away(w->greeter, w->admit.tag, false, S("the mailbox is busy, please try again"),
+				w->admit.stream);
 		arena_free(&w->arena);
 	}
 }
@@ -185,7 +186,7 @@ void mailroom_room_failed(struct mailroom *m, uint64_t account, str reason)
 		return;
 	room->starting = false;
 	for (struct waiting *w; (w = room_next_waiting(room)) != NULL;) {
-		mailroom_turn_away(w->greeter, w->tag, false, reason, w->admit.stream);
+		mailroom_turn_away(w->greeter, w->admit.tag, false, reason, w->admit.stream);
 		arena_free(&w->arena);
 	}
 	drop_if_unused(m, room);

@@ -29,10 +29,10 @@ struct mailroom {
 };
 
 /* A session with a good ticket goes to its mailbox process, now or when that has started. Owns m->stream. */
-void mailroom_admit(struct mailroom *m, struct caller *greeter, const struct ticket *ticket,
-	const struct msg_enter *enter, uint32_t tag);
+void mailroom_admit(
+	struct mailroom *m, struct caller *greeter, const struct ticket *ticket, const struct msg_enter *enter);
 /* Tells the greeter that a session was not let in; gives the stream back, or closes it where the greeter has gone. */
-void mailroom_turn_away(struct caller *greeter, uint32_t tag, bool forged, str reason, int stream);
+void mailroom_turn_away(struct caller *greeter, str tag, bool forged, str reason, int stream);
 /* Mail waits for the account, or a session: there is to be a process. */
 void mailroom_wake(struct mailroom *m, uint64_t account);
 void mailroom_evict(struct mailroom *m, uint64_t account);

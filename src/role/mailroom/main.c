@@ -78,12 +78,13 @@ static const struct ticket *find_ticket(struct mailroom *m, str name)
 
 static err on_enter(struct caller *c, const struct msg_enter *m, uint32_t tag)
 {
+	(void)tag;
 	struct mailroom *mailroom = c->mailroom;
 	/* The frame that holds the question is read over by what directory said: what is needed of it is kept. */
 	static struct frame kept;
 	char name[TICKET_BYTES];
 	if (m->ticket.n != TICKET_BYTES) {
-		mailroom_turn_away(c, tag, false, S("no ticket"), m->stream);
+		mailroom_turn_away(c, m->tag, true, S("no ticket"), m->stream);
 		return FAIL(SYNTAX);
 	}
 	memcpy(name, m->ticket.p, TICKET_BYTES);
@@ -95,11 +96,11 @@ static err on_enter(struct caller *c, const struct msg_enter *m, uint32_t tag)
 		texts[i]->p = new + (texts[i]->p - old);
 	const struct ticket *ticket = find_ticket(mailroom, str_from(name, TICKET_BYTES));
 	if (ticket != NULL) {
-		mailroom_admit(mailroom, c, ticket, &enter, tag);
+		mailroom_admit(mailroom, c, ticket, &enter);
 		return OK;
 	}
 	LOG(&mailroom->service->log, login_forged, F_ADDRESS("client", enter.client));
-	mailroom_turn_away(c, tag, true, S("nobody vouched for this session"), enter.stream);
+	mailroom_turn_away(c, enter.tag, true, S("nobody vouched for this session"), enter.stream);
 	return OK;
 }
 

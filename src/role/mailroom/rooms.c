@@ -45,13 +45,13 @@ void room_drop(struct rooms *r, struct room *room)
 	r->count--;
 }
 
-err room_wait(struct room *room, struct caller *greeter, uint32_t tag, const struct msg_admit *admit)
+err room_wait(struct room *room, struct caller *greeter, const struct msg_admit *admit)
 {
 	if (room->waiting_count == WAITING_MAX)
 		return FAIL(LIMIT);
 	struct arena *a = arena_new("waiting session", WAITING_BUDGET);
 	struct waiting *w = NEW(a, struct waiting, 1);
-	*w = (struct waiting){ .arena = a, .greeter = greeter, .tag = tag, .admit = *admit };
+	*w = (struct waiting){ .arena = a, .greeter = greeter, .admit = *admit };
 	w->admit.protocol = arena_copy(a, admit->protocol);
 	w->admit.login = arena_copy(a, admit->login);
 	w->admit.session = arena_copy(a, admit->session);

@@ -18,7 +18,6 @@ struct waiting {
 	struct waiting *next;
 	struct arena *arena; /* holds it and its texts */
 	struct caller *greeter;
-	uint32_t tag;
 	struct msg_admit admit;
 };
 
@@ -50,6 +49,6 @@ struct room *room_get(struct rooms *r, uint64_t account);
 void room_drop(struct rooms *r, struct room *room);
 
 /* Keeps a session until the process runs; copies the texts, owns the stream then. ERR_LIMIT: too many wait. */
-err room_wait(struct room *room, struct caller *greeter, uint32_t tag, const struct msg_admit *admit);
+err room_wait(struct room *room, struct caller *greeter, const struct msg_admit *admit);
 /* The next one that waits, NULL: nobody. The caller frees its arena and owns its stream. */
 struct waiting *room_next_waiting(struct room *room);
