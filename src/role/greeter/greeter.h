@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that speaks IMAP before login, a thread per visitor. It has nobody's mail and nobody's password but those
+ * being typed in now; `directory` decides, `mailroom` lets in. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ipc/desk.h"
+#include "ipc/role.h"
+#include "os/io.h"
+
+#define CONVERSATION "ipc/greeter_mailroom.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/frontdoor_greeter.def"
+#include "ipc/conversation.h"
+
+enum { FRONTDOORS_MAX = 64 };
+
+struct greeter;
+
+/* A process on the other end of a channel; threads send over it too, with the greeter's lock. */
+struct link {
+	struct greeter *greeter;
+	struct channel channel; /* fd -1: not there */
+	struct hear_counts heard;
+	struct loop_watch watch;
+	char name[33];
+};
+
+struct greeter {
+	struct service *service;
+	struct session_opener *directory;
+	pthread_mutex_t lock;
+	struct link mailroom, frontdoor[FRONTDOORS_MAX];
+	atomic_uint visitors;
+	bool retiring;
+};
+
+/* A connection that was brought. Owned by its thread. */
+struct visitor {
+	struct visitor *next; /* of the idle ones */
+	struct greeter *greeter;
+	struct link *frontdoor;
+	int stream, socket; /* socket -1: the stream is the accepted socket itself */
+	bool encrypted, greeted;
+	char session[33], service[33];
+};
+
+/* Serves a visitor until it ends or is handed on: the thread's function. */
+void *greet(void *visitor);
+/* Its thread has done with it. */
+void visitor_free(struct visitor *v);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LOGIN and AUTHENTICATE carry bytes between the client and `directory`, which runs the mechanism. */
+#include "proto/imap/login.h"
+
+#include "base/base64.h"
+#include "role/greeter/session.h"
+
+#define CONVERSATION "ipc/greeter_directory.def"
+#include "ipc/conversation.h"
+
+enum { RESPONSE_ROOM = 4096 };
+
+static err open_directory(struct session *s)
+{
+	struct visitor *v = s->visitor;
+	struct msg_client client = {
+		.socket = v->socket >= 0 ? v->socket : v->stream, .service = S("imap"), .session = str_of(v->session)
+	};
+	if (s->directory.fd >= 0)
+		return OK;
+	TRY(session_open(s->greeter->directory, DIRECTORY_PATIENCE_MS, s->desk, &s->directory));
+	return msg_send_client(&s->directory, 0, &client);
+}
+
+/* True: the client may send a password here; otherwise it has been answered. */
+static bool may_log_in(struct session *s, str tag)
+{
+	if (s->visitor->encrypted || s->plain_allowed)
+		return true;
+	answer(s, tag, "NO", "[PRIVACYREQUIRED] use STARTTLS first"); /* RFC 5530 3 */
+	s->errors++;
+	return false;
+}
+
+static void unavailable(struct session *s, str tag)
+{
+	channel_close(&s->directory);
+	answer(s, tag, "NO", "[UNAVAILABLE] logins cannot be checked at the moment, please try again");
+}
+
+static void finish(struct session *s, str tag, const struct msg_auth_done *done)
+{
+	if (done->granted) {
+		session_enter(s, tag, done->ticket);
+		return;
+	}
+	io_putf(s->io, "%.*s NO [%s] %.*s\r\n", ARG(tag), done->temporary ? "UNAVAILABLE" : "AUTHENTICATIONFAILED",
+		ARG(done->reason));
+	if (done->hang_up) {
+		io_put(s->io, S("* BYE too many wrong logins\r\n"));
+		s->ended = true;
+	}
+}
+
+/* RFC 4616 2: authzid NUL authcid NUL passwd */
+static bool write_plain(struct buf *to, const struct imap_login *login)
+{
+	if (str_find(login->name, '\0') != STR_NONE || str_find(login->password, '\0') != STR_NONE)
+		return false;
+	buf_byte(to, '\0');
+	buf_add(to, login->name);
+	buf_byte(to, '\0');
+	buf_add(to, login->password);
+	return !to->lost;
+}
+
+/* RFC 3501 6.2.3 */
+void command_login(struct session *s, const struct imap_command *c)
+{
+	struct cur cur = cur_of(c->args);
+	struct imap_login login;
+	struct msg_auth_done done;
+	if (failed(imap_login_parse(&cur, s->command_arena, &login))) {
+		answer_bad(s, c->tag, "LOGIN takes a name and a password");
+		return;
+	}
+	if (!may_log_in(s, c->tag))
+		return;
+	struct buf plain = buf_in(s->command_arena, RESPONSE_ROOM);
+	if (!write_plain(&plain, &login)) {
+		answer(s, c->tag, "NO", "[AUTHENTICATIONFAILED] that cannot be a login");
+		return;
+	}
+	struct msg_auth_start start = { .mechanism = S("PLAIN"),
+		.encrypted = s->visitor->encrypted,
+		.has_initial = true,
+		.initial = buf_str(&plain) };
+	if (failed(open_directory(s)) || failed(msg_send_auth_start(&s->directory, 0, &start)) ||
+		failed(msg_expect_auth_done(&s->directory, &done)))
+		unavailable(s, c->tag);
+	else
+		finish(s, c->tag, &done);
+}
+
+/* Sends a challenge, reads the response. ERR_CLOSED here: the client gave up with "*". */
+static err exchange(struct session *s, str challenge, str *response)
+{
+	char room[6000];
+	struct buf text = BUF_ON(room);
+	str line, encoded;
+	base64_encode(&text, challenge);
+	io_putf(s->io, "+ %.*s\r\n", ARG(buf_str(&text)));
+	TRY(io_line(s->io, &line));
+	TRY(imap_authenticate_line(line, &encoded));
+	struct buf decoded = buf_in(s->command_arena, RESPONSE_ROOM);
+	TRY(base64_decode(&decoded, encoded));
+	*response = buf_str(&decoded);
+	return OK;
+}
+
+/* The steps after the first, until `directory` has decided. ERR_STATE: the client is to be told BAD. */
+static err converse(struct session *s, struct msg_auth_done *done)
+{
+	for (;;) {
+		struct msg_auth_challenge challenge;
+		struct msg_auth_response response = { .response = NO_STR };
+		TRY(channel_receive(&s->directory));
+		if (s->directory.in->number == MSG_auth_done)
+			return msg_get_auth_done(s->directory.in, done);
+		if (s->directory.in->number != MSG_auth_challenge) {
+			frame_drop(s->directory.in);
+			return FAIL(SYNTAX);
+		}
+		TRY(msg_get_auth_challenge(s->directory.in, &challenge));
+		if (failed(exchange(s, challenge.challenge, &response.response)))
+			return FAIL(STATE);
+		TRY(msg_send_auth_response(&s->directory, 0, &response));
+	}
+}
+
+/* RFC 3501 6.2.2, RFC 4959 3 */
+void command_authenticate(struct session *s, const struct imap_command *c)
+{
+	struct cur cur = cur_of(c->args);
+	struct imap_authenticate a;
+	struct msg_auth_done done;
+	if (failed(imap_authenticate_parse(&cur, &a))) {
+		answer_bad(s, c->tag, "AUTHENTICATE takes a mechanism and perhaps a response");
+		return;
+	}
+	if (!may_log_in(s, c->tag))
+		return;
+	struct buf initial = buf_in(s->command_arena, RESPONSE_ROOM);
+	if (a.has_response && failed(base64_decode(&initial, a.response))) {
+		answer_bad(s, c->tag, "the response is not base64");
+		return;
+	}
+	struct msg_auth_start start = { .mechanism = a.mechanism,
+		.encrypted = s->visitor->encrypted,
+		.has_initial = a.has_response,
+		.initial = buf_str(&initial) };
+	err e = open_directory(s);
+	if (!failed(e))
+		e = msg_send_auth_start(&s->directory, 0, &start);
+	if (!failed(e))
+		e = converse(s, &done);
+	if (e.code == ERR_STATE) {
+		channel_close(&s->directory); /* which forgets the exchange that was begun */
+		answer_bad(s, c->tag, "the exchange was broken off");
+	} else if (failed(e)) {
+		unavailable(s, c->tag);
+	} else {
+		finish(s, c->tag, &done);
+	}
+}

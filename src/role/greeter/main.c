@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "os/fd.h"
+#include "role/greeter/greeter.h"
+
+enum { STACK_BYTES = 256 << 10, FAREWELL_ROOM = 600 };
+
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct visitor *idle;
+
+static struct visitor *visitor_new(struct greeter *g)
+{
+	pthread_mutex_lock(&idle_lock);
+	struct visitor *v = idle;
+	if (v != NULL)
+		idle = v->next;
+	pthread_mutex_unlock(&idle_lock);
+	if (v == NULL && (v = NEW(g->service->arena, struct visitor, 1)) == NULL)
+		return NULL;
+	*v = (struct visitor){ .greeter = g, .stream = -1, .socket = -1 };
+	atomic_fetch_add(&g->visitors, 1);
+	return v;
+}
+
+void visitor_free(struct visitor *v)
+{
+	struct greeter *g = v->greeter;
+	pthread_mutex_lock(&idle_lock);
+	v->next = idle;
+	idle = v;
+	pthread_mutex_unlock(&idle_lock);
+	if (atomic_fetch_sub(&g->visitors, 1) == 1 && g->retiring)
+		service_finish(g->service);
+}
+
+/* A client that cannot be served is told so where that needs no waiting. */
+static void turn_away(int stream, str tag, str reason)
+{
+	char room[FAREWELL_ROOM];
+	struct buf text = BUF_ON(room);
+	if (tag.n > 0)
+		buf_addf(&text, "%.*s NO [UNAVAILABLE] %.*s\r\n", ARG(tag), ARG(reason));
+	buf_addf(&text, "* BYE %.*s\r\n", ARG(reason));
+	ssize_t sent = send(stream, text.p, text.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)sent; /* it is going to be closed in any case */
+	shutdown(stream, SHUT_WR);
+	fd_close(&stream);
+}
+
+static bool start_thread(struct visitor *v)
+{
+	pthread_t thread;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	int failure = pthread_create(&thread, &attributes, greet, v);
+	pthread_attr_destroy(&attributes);
+	return failure == 0;
+}
+
+static void copy_text(char room[33], str text)
+{
+	text = str_slice(text, 0, 32);
+	memcpy(room, text.p, text.n);
+	room[text.n] = '\0';
+}
+
+static err on_visitor(struct link *door, const struct msg_visitor *m, uint32_t tag)
+{
+	struct greeter *g = door->greeter;
+	(void)tag;
+	struct visitor *v = NULL;
+	if (atomic_load(&g->visitors) < g->service->conf->imap.greeting_max)
+		v = visitor_new(g);
+	if (v != NULL) {
+		v->frontdoor = door;
+		v->stream = m->stream;
+		v->socket = m->socket;
+		v->encrypted = m->encrypted;
+		v->greeted = m->greeted;
+		copy_text(v->session, m->session);
+		copy_text(v->service, m->service);
+		if (start_thread(v))
+			return OK;
+		visitor_free(v);
+	}
+	int socket = m->socket;
+	LOG(&g->service->log, connection_refused, F_TEXT("session", m->session),
+		F_TEXT("reason", S("too many clients have not logged in yet")));
+	turn_away(m->stream, NO_STR, S("too many connections, please try again"));
+	fd_close(&socket);
+	return OK;
+}
+
+#define CONVERSATION "ipc/frontdoor_greeter.def"
+#define HEAR frontdoor_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static err on_not_entered(struct link *mailroom, const struct msg_not_entered *m, uint32_t tag)
+{
+	(void)tag;
+	if (m->forged)
+		LOG(&mailroom->greeter->service->log, alarm,
+			F_TEXT("reason", S("mailroom did not know a login of ours")));
+	turn_away(m->stream, m->tag, m->reason);
+	return OK;
+}
+
+#define CONVERSATION "ipc/greeter_mailroom.def"
+#define HEAR mailroom_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+static void hang_up(struct link *l)
+{
+	struct greeter *g = l->greeter;
+	loop_remove(g->service->loop, &l->watch);
+	pthread_mutex_lock(&g->lock);
+	channel_close(&l->channel);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void receive(struct link *l, err (*hear)(struct link *, struct hear_counts *, struct frame *))
+{
+	for (;;) {
+		err e = channel_receive(&l->channel);
+		if (e.code == ERR_AGAIN)
+			return;
+		if (!failed(e))
+			e = hear(l, &l->heard, l->channel.in);
+		if (!failed(e))
+			continue;
+		if (e.code != ERR_CLOSED)
+			LOG(&l->greeter->service->log, channel_broken, F_TEXT("peer", str_of(l->name)), F_ERR(e));
+		hang_up(l);
+		return;
+	}
+}
+
+static void on_frontdoor(void *to, uint32_t events)
+{
+	(void)events;
+	receive(to, frontdoor_hear);
+}
+
+static void on_mailroom(void *to, uint32_t events)
+{
+	(void)events;
+	receive(to, mailroom_hear);
+}
+
+static void connect_link(struct greeter *g, struct link *l, str name, int fd, loop_fn *fn)
+{
+	struct service *s = g->service;
+	if (l->greeter != NULL)
+		hang_up(l);
+	pthread_mutex_lock(&g->lock);
+	l->greeter = g;
+	l->channel = channel_of(fd, s->in, s->out);
+	l->heard = (struct hear_counts){ { 0 } };
+	copy_text(l->name, name);
+	pthread_mutex_unlock(&g->lock);
+	if (failed(loop_add(s->loop, &l->watch, fd, EPOLLIN, fn, l)))
+		hang_up(l);
+}
+
+/* A front door that was started again takes the place of its predecessor, and its connections to be encrypted too. */
+static struct link *place_of(struct greeter *g, str name)
+{
+	for (size_t i = 0; i < FRONTDOORS_MAX; i++)
+		if (g->frontdoor[i].greeter == NULL || str_eq(str_of(g->frontdoor[i].name), str_slice(name, 0, 32)))
+			return &g->frontdoor[i];
+	return NULL;
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct greeter *g = s->state;
+	(void)account;
+	(void)pid;
+	struct link *place = str_starts(peer, S("frontdoor")) ? place_of(g, peer) : NULL;
+	if (str_eq(peer, S("directory")))
+		session_opener_connect(g->directory, fd);
+	else if (str_eq(peer, S("mailroom")))
+		connect_link(g, &g->mailroom, peer, fd, on_mailroom);
+	else if (place != NULL)
+		connect_link(g, place, peer, fd, on_frontdoor);
+	else
+		fd_close(&fd);
+}
+
+static void prepare(struct service *s)
+{
+	static struct greeter greeter;
+	greeter.service = s;
+	greeter.directory = session_opener_new();
+	pthread_mutex_init(&greeter.lock, NULL);
+	greeter.mailroom.channel.fd = -1;
+	s->state = &greeter;
+}
+
+static err start(struct service *s)
+{
+	(void)s;
+	return OK;
+}
+
+static void retire(struct service *s)
+{
+	struct greeter *g = s->state;
+	g->retiring = true;
+	if (atomic_load(&g->visitors) == 0)
+		service_finish(s);
+}
+
+static const struct role role_greeter = {
+	.name = "greeter", .prepare = prepare, .channel = channel, .start = start, .retire = retire
+};
+
+int main(int argc, char **argv) { return role_main(&role_greeter, argc, argv); }
