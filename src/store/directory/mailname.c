@@ -2,6 +2,7 @@
 #include "store/directory/mailname.h"
 
 #include "base/cur.h"
+#include "proto/smtp/path.h"
 
 static str lower(struct buf *room, str s)
 {
@@ -9,54 +10,6 @@ static str lower(struct buf *room, str s)
 	for (size_t i = 0; i < s.n; i++)
 		buf_byte(room, ascii_lower(s.p[i]));
 	return room->lost ? NO_STR : str_from(room->p + from, room->n - from);
-}
-
-/* Quoted-string = DQUOTE *QcontentSMTP DQUOTE                     RFC 5321 4.1.2 */
-static str quoted(struct cur *c, struct buf *room)
-{
-	size_t from = room->n;
-	cur_need(c, '"');
-	while (cur_ok(c) && cur_peek(c) != '"') {
-		cur_take(c, '\\');
-		str one = cur_bytes(c, 1);
-		bool is_text = one.n == 1 && ((unsigned char)one.p[0] >= 0x80 || is_char(CH_PRINT, one.p[0]));
-		if (cur_ok(c) && !is_text)
-			cur_fail(c, "a printable character");
-		if (cur_ok(c))
-			buf_byte(room, ascii_lower(one.p[0]));
-	}
-	cur_need(c, '"');
-	return cur_ok(c) && !room->lost ? str_from(room->p + from, room->n - from) : NO_STR;
-}
-
-/* Dot-string = Atom *("." Atom). Dots may stand anywhere: what is not in the directory is not found. */
-static str dot_string(struct cur *c, struct buf *room)
-{
-	size_t from = c->at;
-	do
-		cur_any(c, CH_UATEXT);
-	while (cur_take(c, '.'));
-	return lower(room, cur_since(c, from));
-}
-
-/* Domain / address-literal                                        RFC 5321 4.1.2 */
-static str domain(struct cur *c, struct buf *room)
-{
-	size_t from = c->at;
-	if (cur_take(c, '[')) {
-		cur_until(c, ']');
-		cur_need(c, ']');
-		return lower(room, cur_since(c, from));
-	}
-	do {
-		str label = cur_run(c, CH_ULDH, "a domain label");
-		if (cur_ok(c) && (label.p[0] == '-' || label.p[label.n - 1] == '-'))
-			cur_fail(c, "a label without outer hyphens");
-	} while (cur_take(c, '.') && cur_peek(c) >= 0);
-	str name = cur_since(c, from);
-	if (str_ends(name, S(".")))
-		name.n--;
-	return lower(room, name);
 }
 
 /* A-d-l = At-domain *( "," At-domain )                            RFC 5321 4.1.2 */
@@ -68,21 +21,33 @@ static void skip_source_route(struct cur *c)
 	cur_need(c, ':');
 }
 
+/* The local part without quotes, in lower case. */
+static str plain_local(const struct smtp_path *path, struct buf *room)
+{
+	struct buf plain = { .p = room->p + room->n, .room = room->room - room->n };
+	smtp_local_plain(path, &plain);
+	for (size_t i = 0; i < plain.n; i++)
+		plain.p[i] = ascii_lower(plain.p[i]);
+	room->n += plain.n;
+	room->lost = room->lost || plain.lost;
+	return buf_str(&plain);
+}
+
 err mailname_parse(str text, str fallback, struct buf *room, struct mailname *out)
 {
 	struct cur c = cur_of(text);
-	struct mailname name = { NO_STR, NO_STR };
+	struct smtp_path path;
+	struct mailname name;
 	skip_source_route(&c);
-	name.local = cur_peek(&c) == '"' ? quoted(&c, room) : dot_string(&c, room);
-	if (cur_at_end(&c) && str_eq(name.local, S("postmaster"))) {
-		name.domain = lower(room, fallback);
-	} else {
-		cur_need(&c, '@');
-		name.domain = domain(&c, room);
-		cur_end(&c);
-	}
 	TRY(c.e);
-	if (room->lost || name.local.n > MAILNAME_LOCAL_MAX || name.domain.n > MAILNAME_DOMAIN_MAX)
+	str rest = cur_rest(&c);
+	if (str_eq_nocase(text, S("postmaster")))
+		path = (struct smtp_path){ .local = text, .domain = fallback };
+	else
+		TRY(smtp_mailbox_parse(rest, &path));
+	name.local = plain_local(&path, room);
+	name.domain = lower(room, path.domain);
+	if (room->lost)
 		return FAIL(LIMIT);
 	if (name.local.n == 0 || name.domain.n == 0)
 		return FAIL(SYNTAX);
@@ -92,13 +57,9 @@ err mailname_parse(str text, str fallback, struct buf *room, struct mailname *ou
 
 err mailname_domain(str text, struct buf *room, str *out)
 {
-	struct cur c = cur_of(text);
-	if (cur_peek(&c) == '[')
-		return FAIL(SYNTAX);
-	str name = domain(&c, room);
-	cur_end(&c);
-	TRY(c.e);
-	if (room->lost || name.n > MAILNAME_DOMAIN_MAX)
+	TRY(smtp_domain_parse(text));
+	str name = lower(room, text);
+	if (room->lost)
 		return FAIL(LIMIT);
 	*out = name;
 	return OK;

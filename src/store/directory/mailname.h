@@ -21,7 +21,7 @@ struct mailname {
  * ERR_SYNTAX; ERR_LIMIT: a part is too long. */
 err mailname_parse(str text, str fallback, struct buf *room, struct mailname *out);
 
-/* A domain in lower case, without a dot at its end. ERR_SYNTAX, ERR_LIMIT. */
+/* A domain in lower case. ERR_SYNTAX, ERR_LIMIT. */
 err mailname_domain(str text, struct buf *room, str *out);
 
 /* The address as it is written, with quotes where the local part needs them. */
