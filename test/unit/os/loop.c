@@ -112,7 +112,6 @@ static void remove_the_other(void *ctx, uint32_t events)
 	e->called++;
 	loop_remove(the_loop, &e->other->watch);
 	loop_remove(the_loop, &e->watch);
-	loop_stop(the_loop);
 }
 
 static void removed_watch_is_silent(void **state)
@@ -128,8 +127,6 @@ static void removed_watch_is_silent(void **state)
 		check_err("change", loop_change(the_loop, &both[i]->watch, EPOLLIN), ERR_NONE);
 		assert_int_equal(write(both[i]->fds[1], "x", 1), 1);
 	}
-	check_err("run", loop_run(the_loop), ERR_NONE);
-	assert_int_equal(a.called + b.called, 1);
 	struct loop_timer t = { 0 };
 	loop_timer_start(the_loop, &t, 10, stop, the_loop);
 	check_err("run", loop_run(the_loop), ERR_NONE);
