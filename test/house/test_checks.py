@@ -58,6 +58,9 @@ BROKEN = [
     ("text",     "unfinished work",               {"src/a.c": LICENCE + "/* TO" "DO */\n"},                                       "a note of unfinished work"),
     ("text",     "the number of an issue",        {"doc/a.md": "As issue " "12 says.\n"},                                         "the number of an issue"),
     ("text",     "a blank at the end",            {"doc/a.md": "word \n"},                                                        "blanks at the end"),
+    ("docs",     "a path that is not there",      {"doc/a.md": "See `src/base/nothing.h`.\n"},                                    "there is no src/base/nothing.h"),
+    ("docs",     "a setting that is not there",   {"doc/a.md": "Set `smtp.nothing`.\n", "src/conf/smtp.def": SETTINGS},           "there is no setting smtp.nothing"),
+    ("docs",     "a requirement that is missing", {"doc/requirements.md": "| T1 | TLS |\n"},                                      "T2 is missing"),
     ("format",   "spaces for a tab",              {"src/a.c": "int f(void)\n{\n    int a = 1;\n    return a;\n}\n"},              "not formatted"),
     ("format",   "a brace in the wrong place",    {"src/a.c": "int f(void) {\n\tint a = g();\n\treturn a;\n}\n"},                 "not formatted"),
 ]
@@ -72,6 +75,7 @@ KEPT = [
     ("events",   {"src/base/events.def": EVENTS, "src/a.c": 'void f(void) { LOG(&s->log, started, F_TEXT("a", b)); }\n'}),
     ("settings", {"src/conf/smtp.def": SETTINGS, "src/conf/sections.def": SECTIONS}),
     ("text",     {"src/a.c": LICENCE + "int a;\n", "doc/a.md": "Plain words.\n"}),
+    ("docs",     {"doc/a.md": "See `src/conf/` and `smtp.errors_max`, `account.db`.\n", "src/conf/smtp.def": SETTINGS}),
     ("format",   {"src/a.c": "int f(void) { return 1; }\nint g(void)\n{\n\treturn 1;\n}\n#define A   1\n#define BBB 2\n"}),
 ]
 
