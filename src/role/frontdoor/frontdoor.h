@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that stands at the door for those who read mail: TLS and bytes. It knows no mail protocol. One loop; there
+ * are several such processes, which share the listeners. */
+#pragma once
+#include "base/tally.h"
+#include "ipc/role.h"
+#include "tls/tls.h"
+
+#define CONVERSATION "ipc/frontdoor_greeter.def"
+#include "ipc/conversation.h"
+
+enum { LISTENERS_MAX = 64, BLOCK_BYTES = 16 << 10 };
+
+/* Bytes on their way from one side to the other; the block is lent out while there are any. */
+struct block {
+	struct block *next;
+	size_t at, n;
+	char bytes[BLOCK_BYTES];
+};
+
+struct frontdoor;
+
+/* A connection with TLS: `outer` is the client's side, `inner` that of the process that serves it, in clear. */
+struct guest {
+	struct guest *next;
+	struct frontdoor *door;
+	struct tls *tls;
+	int outer, inner;
+	struct loop_watch outer_watch, inner_watch;
+	struct loop_timer timer;
+	struct block *up, *down;   /* towards the inside, towards the client; NULL: nothing on its way */
+	bool up_ended, down_ended; /* the sender's side is over */
+	bool up_shut, down_shut;   /* and the receiver was told */
+	bool counted, greeted, shaken;
+	uint32_t outer_events, inner_events;
+	struct address address;
+	unsigned port;
+	uint64_t bytes_up, bytes_down;
+	int64_t since;
+	char service[33], session[33];
+};
+
+struct listener {
+	struct frontdoor *door;
+	struct loop_watch watch;
+	int fd;
+	char service[33];
+	bool with_tls, internal_only;
+};
+
+struct frontdoor {
+	struct service *service;
+	struct tls_server *tls;
+	struct channel greeter;
+	struct hear_counts heard;
+	struct loop_watch greeter_watch;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listeners_count;
+	struct tally *tally;
+	struct guest *idle_guests;
+	struct block *idle_blocks;
+	size_t guests;
+	bool retiring;
+};
+
+/* guest.c: begins TLS on an accepted socket, which it owns from now on. counted: tally_leave() is due at the end. */
+void guest_begin(struct frontdoor *door, int socket, const struct guest *like);
+void guest_end(struct guest *g);
+/* Tells `greeter` of a visitor; the descriptors stay the caller's. */
+err guest_announce(struct guest *g, int stream);
+
+/* pump.c: moves what can be moved and waits for the rest. May end the guest. */
+void guest_pump(struct guest *g);
+
+struct block *block_take(struct frontdoor *door);
+void block_give(struct frontdoor *door, struct block **block);
+
+/* door.c: listeners are noted as they come and opened when everything is there. guest_take_address: the address as the kernel says it. */
+struct sockaddr_storage;
+void guest_take_address(struct guest *g, const struct sockaddr_storage *from);
+void door_listen(struct frontdoor *door, str service, int fd);
+void door_open(struct frontdoor *door);
+void door_close(struct frontdoor *door);
+/* A name for a connection in the log, unlike any other. */
+void session_name(char room[33]);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "os/fd.h"
+#include "os/random.h"
+#include "role/frontdoor/frontdoor.h"
+
+enum { ENOUGH_FOR_MOST = 16384 };
+
+/* After STARTTLS: the client's address is asked of the kernel anew, since nothing was kept of it. */
+static err on_encrypt(struct frontdoor *door, const struct msg_encrypt *m, uint32_t tag)
+{
+	struct guest g = { .door = door, .greeted = true };
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	socklen_t length = sizeof from;
+	(void)tag;
+	memcpy(g.service, m->service.p, m->service.n);
+	memcpy(g.session, m->session.p, m->session.n);
+	if (getpeername(m->socket, (struct sockaddr *)&from, &length) == 0)
+		guest_take_address(&g, &from);
+	guest_begin(door, m->socket, &g);
+	return OK;
+}
+
+#define CONVERSATION "ipc/frontdoor_greeter.def"
+#define HEAR greeter_hear
+#define HEAR_PEER struct frontdoor
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+static void on_greeter(void *to, uint32_t events)
+{
+	struct frontdoor *door = to;
+	(void)events;
+	err e = channel_receive(&door->greeter);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = greeter_hear(door, &door->heard, door->greeter.in);
+	if (!failed(e))
+		return;
+	if (e.code != ERR_CLOSED)
+		LOG(&door->service->log, channel_broken, F_TEXT("peer", S("greeter")), F_ERR(e));
+	loop_remove(door->service->loop, &door->greeter_watch);
+	channel_close(&door->greeter);
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct frontdoor *door = s->state;
+	(void)account;
+	(void)pid;
+	if (!str_starts(peer, S("greeter"))) {
+		fd_close(&fd);
+		return;
+	}
+	loop_remove(s->loop, &door->greeter_watch);
+	channel_close(&door->greeter);
+	door->greeter = channel_of(fd, s->in, s->out);
+	door->heard = (struct hear_counts){ { 0 } };
+	if (failed(loop_add(s->loop, &door->greeter_watch, fd, EPOLLIN, on_greeter, door)))
+		channel_close(&door->greeter);
+}
+
+static void listener(struct service *s, str name, int fd) { door_listen(s->state, name, fd); }
+
+static void key(struct service *s, str name, str value, str public)
+{
+	struct frontdoor *door = s->state;
+	struct tls_server *server;
+	const char *reason;
+	if (!str_eq(name, S("tls")))
+		return;
+	if (failed(tls_server_new(public, value, (enum tls_version)s->conf->tls.minimum, &server, &reason))) {
+		LOG(&s->log, alarm, F_TEXT("reason", str_of(reason)));
+		return;
+	}
+	tls_server_free(&door->tls);
+	door->tls = server;
+}
+
+static void prepare(struct service *s)
+{
+	static struct frontdoor door;
+	door.service = s;
+	door.greeter = channel_of(-1, s->in, s->out);
+	s->state = &door;
+	tls_prepare();
+}
+
+static err start(struct service *s)
+{
+	struct frontdoor *door = s->state;
+	struct hash_key random;
+	random_bytes(&random, sizeof random);
+	uint64_t most = s->conf->imap.sessions_max;
+	door->tally = tally_new(s->arena, most < ENOUGH_FOR_MOST ? (size_t)most : ENOUGH_FOR_MOST, &random);
+	if (door->tally == NULL)
+		return FAIL(MEMORY);
+	door_open(door);
+	return OK;
+}
+
+static void retire(struct service *s)
+{
+	struct frontdoor *door = s->state;
+	door_close(door);
+	door->retiring = true;
+	if (door->guests == 0)
+		service_finish(s);
+}
+
+static const struct role role_frontdoor = { .name = "frontdoor",
+	.prepare = prepare,
+	.channel = channel,
+	.listener = listener,
+	.key = key,
+	.start = start,
+	.retire = retire };
+
+int main(int argc, char **argv) { return role_main(&role_frontdoor, argc, argv); }
