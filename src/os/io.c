@@ -387,10 +387,10 @@ void io_finish(struct io **io, int milliseconds)
 		close_layer(it);
 		char dropped[512];
 		size_t got;
+		err e = OK;
 		shutdown(it->fd, SHUT_WR);
-		while (!failed(wait_until(it, POLLIN, NEVER)) &&
-			!failed(fd_read(it->fd, dropped, sizeof dropped, &got)))
-			;
+		while ((!failed(e) || e.code == ERR_AGAIN) && !failed(wait_until(it, POLLIN, NEVER)))
+			e = fd_read(it->fd, dropped, sizeof dropped, &got);
 	}
 	io_free(io);
 }

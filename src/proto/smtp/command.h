@@ -3,9 +3,9 @@
 #pragma once
 #include "proto/smtp/parameter.h"
 
-/* Without CRLF. 512 of RFC 5321 4.5.3.1.4, and what the parameters of our extensions add. The longest line of an AUTH
- * exchange is 12288 (RFC 4954 4), which nothing we offer needs. */
-enum { SMTP_COMMAND_MAX = 2048 };
+/* Without CRLF. 512 of RFC 5321 4.5.3.1.4, what the parameters of our extensions add, and an AUTH with the longest name and
+ * password that we take; the 12288 of RFC 4954 4 are for mechanisms with tickets, which we do not offer. */
+enum { SMTP_COMMAND_MAX = 4096 };
 
 enum smtp_verb {
 #define VERB(name, argument, states, traits, source) SMTP_VERB_##name,

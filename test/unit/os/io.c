@@ -5,8 +5,10 @@
 #include "os/io.h"
 #include "os/random.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -379,6 +381,39 @@ static void pipes_work_too(void **state)
 	io_free(&out);
 }
 
+static void descriptors(void **state)
+{
+	(void)state;
+	int fds[2];
+	assert_int_equal(pipe2(fds, 0), 0);
+	check_err("nonblocking", fd_set_nonblocking(fds[0], true), ERR_NONE);
+	check_err("close on exec", fd_set_close_on_exec(fds[0], true), ERR_NONE);
+	assert_true((fcntl(fds[0], F_GETFL) & O_NONBLOCK) != 0);
+	assert_true((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
+	check_err("blocking", fd_set_nonblocking(fds[0], false), ERR_NONE);
+	assert_true((fcntl(fds[0], F_GETFL) & O_NONBLOCK) == 0);
+	fd_close(&fds[0]);
+	assert_int_equal(fds[0], -1);
+	errno = ENOSPC;
+	fd_close(&fds[0]);
+	assert_int_equal(errno, ENOSPC);
+	check_err("no descriptor", fd_set_nonblocking(fds[0], true), ERR_SYSTEM);
+	signal(SIGPIPE, SIG_IGN);
+	size_t put;
+	check_err("nobody reads", fd_write(fds[1], "x", 1, &put), ERR_CLOSED);
+	signal(SIGPIPE, SIG_DFL);
+	fd_close(&fds[1]);
+}
+
+static void clocks(void **state)
+{
+	(void)state;
+	int64_t start = clock_ms(), now = clock_utc_ms();
+	assert_true(start > 0 && clock_ms() >= start);
+	assert_true(now > INT64_C(1700000000000)); /* November 2023: milliseconds, not seconds */
+	assert_in_range(clock_utc_seconds(), now / 1000, now / 1000 + 5);
+}
+
 static void random_numbers(void **state)
 {
 	(void)state;
@@ -405,6 +440,8 @@ int main(void)
 		cmocka_unit_test(a_session_changes_hands),
 		cmocka_unit_test(last_words_arrive),
 		cmocka_unit_test(pipes_work_too),
+		cmocka_unit_test(descriptors),
+		cmocka_unit_test(clocks),
 		cmocka_unit_test(random_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
