@@ -46,6 +46,7 @@ static const struct {
 	{ "other literal",            S("<a@[x400:a]>"),                   REV, ERR_SYNTAX, NULL },
 	{ "literal not closed",       S("<a@[192.0.2.1>"),                 REV, ERR_SYNTAX, NULL },
 	{ "source route",             S("<@a.org,@b.org:c@d.org>"),        FWD, ERR_NONE,   "c", "d.org", "@a.org,@b.org", 0, "c@d.org" },
+	{ "route in UTF-8",           S("<@\xc3\xbc.org:c@d.org>"),           FWD, ERR_NONE,   "c", "d.org", "@\xc3\xbc.org", UTF8, NULL },
 	{ "route without mailbox",    S("<@a.org:>"),                      FWD, ERR_SYNTAX, NULL },
 	{ "route without colon",      S("<@a.org,c@d.org>"),               FWD, ERR_SYNTAX, NULL },
 	{ "UTF-8",                    S("<j\xc3\xb6rg@b\xc3\xbc" "cher.example>"), REV, ERR_NONE, "j\xc3\xb6rg", "b\xc3\xbc" "cher.example", "", UTF8, NULL },
