@@ -18,7 +18,8 @@ static err child_find(struct mime_parts parts, uint32_t parent, uint32_t number,
 
 /* One step of "1.2.3". "Every message has at least one part number. Non-multipart messages, and non-multipart message
  * parts of messages, only have a part 1" (RFC 3501 6.4.5): that part is the message without its header, so it is found
- * in the same place; numbers in a message/rfc822 part count the parts of the message in it. */
+ * in the same place; numbers in a message/rfc822 part count the parts of the message in it. Other leaves
+ * have no parts: "1.1" of a text part is absent, though some servers answer with the part itself. */
 static err step(struct mime_parts parts, uint32_t number, uint32_t *at, bool *in_message)
 {
 	uint32_t part = *at;
