@@ -136,8 +136,7 @@ err mime_date_parse(str value, struct mime_date *out)
 	cur_take(&c, '-');
 	int64_t in_year = year(&c), seconds = time_of_day(&c);
 	int east = zone(&c);
-	TRY(c.e);
-	if (day < 1 || day > days_in(in_year, in_month))
+	if (!cur_ok(&c) || day < 1 || day > days_in(in_year, in_month))
 		return FAIL(SYNTAX);
 	out->minutes_east = east;
 	out->seconds = mime_days(in_year, in_month, day) * 86400 + seconds - (int64_t)east * 60;

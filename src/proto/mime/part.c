@@ -37,7 +37,7 @@ static void next_line(struct walk *w)
 }
 
 /* The size of the line end before the delimiter line at w->at, which belongs to that line (RFC 2046 5.1.1); none where
- * the segment begins with it. */
+ * the segment begins with it: a delimiter line right before it keeps its own line end. */
 static size_t line_end_before(const struct walk *w)
 {
 	if (w->at == w->segment)

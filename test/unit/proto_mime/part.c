@@ -36,7 +36,7 @@ static const struct {
 		"P(P(T[1]) T[2])" },
 	{ "the same boundary inside", S(ROOT "--a\r\n" ROOT "--a\r\n\r\n1\r\n--a--\r\n--a\r\n\r\n2\r\n--a--"),
 		"P(P(T[1]) T[2])" },
-	{ "inner end missing", S(ROOT "--a\r\n" INNER "--ab\r\n\r\n1\r\n--a\r\n\r\n2\r\n--a--"), "P(P(T[1] T[2]))" },
+	{ "inner end missing", S(ROOT "--a\r\n" INNER "--ab\r\n\r\n1\r\n--a\r\n\r\n2\r\n--a--"), "P(P(T[1]) T[2])" },
 	{ "message", S("Content-Type: message/rfc822\r\n\r\nA: b\r\n\r\nbody"), "M(T[body])" },
 	{ "message without anything", S(ROOT "--a\r\nContent-Type: message/rfc822\r\n--a--"), "P(M(T[]))" },
 	{ "digest", S("Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\nA: b\r\n\r\nx\r\n--a--"),
@@ -71,8 +71,9 @@ static void describe(struct buf *b, str message, struct mime_parts parts, uint32
 	buf_byte(b, nested ? ')' : ']');
 }
 
-static void repacked(struct arena *a, str message, struct mime_parts parts)
+static void repacked(str message, struct mime_parts parts)
 {
+	struct arena *a = arena_new("packed", 4 << 20);
 	struct mime_parts again;
 	str packed;
 	check_err("pack", mime_parts_pack(a, parts, &packed), ERR_NONE);
@@ -80,8 +81,15 @@ static void repacked(struct arena *a, str message, struct mime_parts parts)
 	assert_int_equal(again.n, parts.n);
 	assert_memory_equal(again.p, parts.p, parts.n * sizeof *parts.p);
 	check_err("another size", mime_parts_unpack(a, packed, message.n + 1, &again), ERR_DAMAGED);
-	for (size_t n = 0; n < packed.n && n < 200; n++)
-		check_err("cut", mime_parts_unpack(a, str_slice(packed, 0, n), message.n, &again), ERR_DAMAGED);
+	char *copy = malloc(packed.n);
+	assert_non_null(copy);
+	memcpy(copy, packed.p, packed.n);
+	for (size_t n = 0; n < packed.n && n < 200; n++) {
+		arena_reset(a);
+		check_err("cut", mime_parts_unpack(a, str_from(copy, n), message.n, &again), ERR_DAMAGED);
+	}
+	free(copy);
+	arena_free(&a);
 }
 
 static void test_tree(void **state)
@@ -95,7 +103,7 @@ static void test_tree(void **state)
 		check_err(cases[i].name, mime_parts_parse(a, cases[i].text, &parts), ERR_NONE);
 		describe(&b, cases[i].text, parts, 0);
 		check_str(cases[i].name, buf_str(&b), str_of(cases[i].want));
-		repacked(a, cases[i].text, parts);
+		repacked(cases[i].text, parts);
 		arena_free(&a);
 	}
 }
@@ -132,7 +140,7 @@ static struct mime_parts survive(struct arena *a, const char *name, str message)
 	check_err(name, mime_bodystructure(a, message, parts, &text), ERR_NONE);
 	assert_true(text.p[0] == '(' && text.p[text.n - 1] == ')');
 	check_err(name, mime_body(a, message, parts, &text), ERR_NONE);
-	repacked(a, message, parts);
+	repacked(message, parts);
 	if (arena_spent(a))
 		fail_msg("%s: %zu bytes", name, arena_peak(a));
 	return parts;
@@ -144,7 +152,7 @@ static void test_deep(void **state)
 	struct arena *a = arena_new("test", MIME_ARENA);
 	struct buf b = big_buf();
 	for (int i = 0; i < 5000; i++)
-		buf_addf(&b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i);
+		buf_addf(&b, "Content-Type: multipart/mixed; boundary=b%04d\r\n\r\n--b%04d\r\n", i, i);
 	struct mime_parts parts = survive(a, "multiparts", buf_str(&b));
 	assert_int_equal(parts.n, MIME_DEPTH_MAX);
 	arena_reset(a);

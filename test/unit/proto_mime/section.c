@@ -27,7 +27,10 @@ static const str nested = S("Subject: top\r\n" MIXED(
 static const str single = S("Subject: s\r\n\r\nbody\r\n");
 static const str forwarded = S("Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nbody\r\n");
 
-enum { ALL = MIME_SECTION_ALL, HEADER = MIME_SECTION_HEADER, TEXT = MIME_SECTION_TEXT, MIME = MIME_SECTION_MIME };
+#define ALL MIME_SECTION_ALL
+#define HEADER MIME_SECTION_HEADER
+#define TEXT MIME_SECTION_TEXT
+#define MIME MIME_SECTION_MIME
 
 static const struct {
 	const str *message;
@@ -46,18 +49,18 @@ static const struct {
 	{ &nested, { 1, 1 }, ALL, NULL, NULL },
 	{ &nested, { 2 }, ALL, "two", "two" },
 	{ &nested, { 2 }, MIME, "Content-Type: app", "x\r\n\r\n" },
-	{ &nested, { 3 }, ALL, "Subject: three", "--B--" },
+	{ &nested, { 3 }, ALL, "Subject: three", "--B--\r\n" },
 	{ &nested, { 3 }, HEADER, "Subject: three", "=B\r\n\r\n" },
-	{ &nested, { 3 }, TEXT, "--B\r\n", "--B--" },
+	{ &nested, { 3 }, TEXT, "--B\r\n", "--B--\r\n" },
 	{ &nested, { 3 }, MIME, "Content-Type: message", "822\r\n\r\n" },
 	{ &nested, { 3, 1 }, ALL, "three one", "three one" },
 	{ &nested, { 3, 2 }, ALL, "three two", "three two" },
 	{ &nested, { 3, 3 }, ALL, NULL, NULL },
-	{ &nested, { 4 }, ALL, "--C\r\n", "--C--" },
+	{ &nested, { 4 }, ALL, "--C\r\n", "--C--\r\n" },
 	{ &nested, { 4 }, HEADER, NULL, NULL },
 	{ &nested, { 4, 1 }, MIME, "Content-Type: image", "gif\r\n\r\n" },
 	{ &nested, { 4, 2 }, HEADER, "Subject: four two", "=D\r\n\r\n" },
-	{ &nested, { 4, 2 }, TEXT, "--D\r\n", "--D--" },
+	{ &nested, { 4, 2 }, TEXT, "--D\r\n", "--D--\r\n" },
 	{ &nested, { 4, 2, 1 }, ALL, "four two one", "four two one" },
 	{ &nested, { 4, 2, 2, 1 }, ALL, "4.2.2.1", "4.2.2.1" },
 	{ &nested, { 4, 2, 2, 2 }, ALL, "4.2.2.2", "4.2.2.2" },

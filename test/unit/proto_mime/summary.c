@@ -50,7 +50,7 @@ static const struct {
 	{ "[list]", "[LIST]", false },
 	{ "[a] [b]", "[B]", false },
 	{ "[Fwd: Re: Hello]", "HELLO", true },
-	{ "[fwd: hello] you", "[FWD: HELLO] YOU", false },
+	{ "[fwd: hello] you", "YOU", false },
 	{ "Re:", "", true },
 	{ "Re", "RE", false },
 	{ "a\t  b", "A B", false },
