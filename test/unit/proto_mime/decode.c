@@ -12,7 +12,7 @@ static const struct {
 	{ "base64 with noise", MIME_ENCODING_BASE64, S("S-G!V s\tbG\08="), S("Hello") },
 	{ "base64 in pieces", MIME_ENCODING_BASE64, S("SGVsbG8=SGVsbG8="), S("HelloHello") },
 	{ "base64 without padding", MIME_ENCODING_BASE64, S("SGVsbG8"), S("Hello") },
-	{ "base64 cut", MIME_ENCODING_BASE64, S("SGVsb"), S("Hel") },
+	{ "base64 cut", MIME_ENCODING_BASE64, S("SGVsbG"), S("Hell") },
 	{ "quoted", MIME_ENCODING_QUOTED_PRINTABLE, S("a=3Db=e9=\r\nc=\nd= \t\r\ne"),
 		S("a=b\xe9"
 		  "cde") },
