@@ -16,7 +16,8 @@ static const struct {
 		"RFC 2045 5.2: a Content-Type that cannot be read is as text/plain; Dovecot has empty strings" },
 	{ "msg_32.txt", "RFC 2231 4: charset* is a charset; Dovecot adds a second one" },
 	{ "msg_33.txt", "RFC 2231 4: boundary* is a boundary; Dovecot finds no parts" },
-	{ "standard-008.eml", "RFC 2046 5.1.1: the line end before a boundary is the boundary's; Dovecot counts it twice" },
+	{ "standard-008.eml",
+		"RFC 2046 5.1.1: the line end before a boundary is the boundary's; Dovecot counts it twice" },
 };
 
 static str file_read(const char *folder, str name)
