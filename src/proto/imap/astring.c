@@ -52,7 +52,8 @@ static str literal(struct cur *c)
 	cur_need_str(c, S("}"));
 	if (cur_ok(c) && cur_at_end(c))
 		cur_fail_with(c, FAIL(AGAIN), "the bytes of a literal");
-	cur_need_str(c, S("\r\n"));
+	if (!cur_take_str(c, S("\r\n")))
+		cur_fail(c, "the end of the line");
 	str bytes = cur_bytes(c, (size_t)size);
 	if (cur_ok(c) && str_find(bytes, '\0') != STR_NONE)
 		cur_fail(c, "a literal without NUL");
@@ -96,7 +97,11 @@ bool imap_take_word(struct cur *c, str word)
 	return false;
 }
 
-void imap_space(struct cur *c) { cur_need_str(c, S(" ")); }
+void imap_space(struct cur *c)
+{
+	if (!cur_take(c, ' '))
+		cur_fail(c, "a space");
+}
 
 uint32_t imap_nz_number(struct cur *c)
 {

@@ -18,7 +18,7 @@ str imap_astring(struct cur *c, struct arena *a);
 str imap_nstring(struct cur *c, struct arena *a);
 /* Takes the word, in any case, if it stands here as a whole: what follows it is no atom character. */
 bool imap_take_word(struct cur *c, str word);
-/* Exactly one space. */
+/* Exactly one space: RFC 3501 9 permits neither more of them nor a tab. */
 void imap_space(struct cur *c);
 /* nz-number: 1 to 4294967295. */
 uint32_t imap_nz_number(struct cur *c);

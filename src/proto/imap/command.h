@@ -3,10 +3,12 @@
  * command.def. The arguments are read by the header of their own grammar, always in the same way:
  *
  *	struct cur c = cur_of(command.args);
- *	err e = imap_fetch_parse(&c, arena, &fetch);     e ERR_SYNTAX, ERR_LIMIT: BAD, and c.expected says what was missing
+ *	err e = imap_fetch_parse(&c, arena, &fetch);
  *
  * Such a function reads all of its arguments and fails where anything follows them. Its result consists of views of
- * the command's text and of memory from the arena: it lives as long as both. */
+ * the command's text and of memory from the arena: it lives as long as both. After a failure c.expected is a few
+ * printable words for the answer ("a message data item"). ERR_SYNTAX, ERR_LIMIT: BAD. ERR_UNSUPPORTED: where a header
+ * names it. ERR_MEMORY: the arena is spent, NO [LIMIT]. */
 #pragma once
 #include "base/cur.h"
 

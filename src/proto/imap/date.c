@@ -2,6 +2,8 @@
 /* Days are counted in years that begin with March, so that the leap day is a year's last. */
 #include "proto/imap/date.h"
 
+#include "proto/imap/astring.h"
+
 enum {
 	DAY = 86400,
 	DAYS_IN_400_YEARS = 146097,
@@ -120,9 +122,9 @@ struct imap_datetime imap_datetime(struct cur *c)
 	cur_need_str(c, S("\""));
 	unsigned day = digits(c, cur_take(c, ' ') ? 1 : 2, "a day of two places");
 	when.seconds = (int64_t)DAY * rest_of_date(c, day);
-	cur_need_str(c, S(" "));
+	imap_space(c);
 	when.seconds += time_of_day(c);
-	cur_need_str(c, S(" "));
+	imap_space(c);
 	when.zone_minutes = (int16_t)zone(c);
 	when.seconds -= (int64_t)60 * when.zone_minutes;
 	cur_need_str(c, S("\""));

@@ -30,7 +30,7 @@ static str field_name(struct cur *c, struct arena *a)
 static void header_list(struct cur *c, struct arena *a, struct imap_section *section)
 {
 	str *fields = NULL;
-	cur_need_str(c, S(" "));
+	imap_space(c);
 	cur_need_str(c, S("("));
 	do {
 		str name = field_name(c, a);

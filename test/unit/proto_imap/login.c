@@ -156,10 +156,12 @@ static void enable(void **state)
 	struct arena *a = arena_new("test", ARENA_MAX);
 	struct imap_enable got;
 	struct cur two = cur_of(S("CONDSTORE UTF8=ACCEPT")), none = cur_of(S("")), open = cur_of(S("X "));
+	struct cur list = cur_of(S("X(Y)"));
 	check_err("two", imap_enable_parse(&two, a, &got), ERR_NONE);
 	assert_int_equal(got.count, 2);
 	check_str("second", got.names[1], S("UTF8=ACCEPT"));
 	check_err("none", imap_enable_parse(&none, a, &got), ERR_SYNTAX);
+	check_err("a list", imap_enable_parse(&list, a, &got), ERR_SYNTAX);
 	check_err("open end", imap_enable_parse(&open, a, &got), ERR_SYNTAX);
 	arena_free(&a);
 }

@@ -36,6 +36,8 @@ static const struct { const char *pattern, *name; bool want; } cases[] = {
 	{ "*/x%y",     "a/xb/xay",    true  },
 	{ "*/x%y",     "a/xb/ay",     false },
 	{ "%b%/c",     "abbb/c",      true  },
+	{ "*ab",       "axb",         false },
+	{ "*ab%",      "aab/axb",     false },
 	{ "inbox",     "INBOX",       true  },
 	{ "iNb%",      "INBOX",       true  },
 	{ "inbox/x",   "INBOX/x",     true  },
