@@ -460,6 +460,8 @@ err sql_checkpoint(struct sql *sql)
 	return OK;
 }
 
+void sql_slim(struct sql *sql) { sqlite3_db_release_memory(sql->db); }
+
 err sql_check(struct sql *sql)
 {
 	sqlite3_stmt *st = NULL;
