@@ -137,8 +137,8 @@ struct parts_read {
 	int64_t date;
 	int16_t date_zone;
 };
-err account_parts(struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count,
-	size_t *done);
+err account_parts(
+	struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count, size_t *done);
 /* Between these two nothing that was seen to be there goes away: for reading a message in several acts. */
 void account_pin(struct account *a);
 void account_unpin(struct account *a);

@@ -9,13 +9,13 @@ struct folder;
 
 struct message {
 	uint32_t uid, size;
-	uint32_t changer;   /* who changed its flags last: a number given by the caller of folder_flag() */
-	uint16_t flags;     /* enum imap_flag without \Recent */
+	uint32_t changer; /* who changed its flags last: a number given by the caller of folder_flag() */
+	uint16_t flags;   /* enum imap_flag without \Recent */
 	int16_t zone_minutes;
-	uint64_t keywords;  /* bits of folder_keywords() */
+	uint64_t keywords; /* bits of folder_keywords() */
 	uint64_t modseq;
-	int64_t seconds;    /* internal date */
-	int64_t id;         /* for account_parts() and account_read() */
+	int64_t seconds; /* internal date */
+	int64_t id;      /* for account_parts() and account_read() */
 };
 
 /* Wakes a session that waits for changes. The caller owns it. */

@@ -136,7 +136,8 @@ err account_read(struct account *a, int64_t id, uint32_t header_size, uint64_t a
 	size_t before = out->n;
 	bool is_header = at < header_size;
 	account_lock(a);
-	err e = read_piece(a, is_header ? ACCOUNT_header_read : ACCOUNT_body_read, id, is_header ? at : at - header_size, out);
+	err e = read_piece(
+		a, is_header ? ACCOUNT_header_read : ACCOUNT_body_read, id, is_header ? at : at - header_size, out);
 	account_unlock(a);
 	/* A header's first byte is always there while the message is. */
 	if (!failed(e) && is_header && out->n == before)
@@ -144,7 +145,8 @@ err account_read(struct account *a, int64_t id, uint32_t header_size, uint64_t a
 	return e;
 }
 
-static bool copy_parts(struct sql_statement *st, struct arena *arena, unsigned wanted, struct parts_read *out, size_t *copied)
+static bool copy_parts(
+	struct sql_statement *st, struct arena *arena, unsigned wanted, struct parts_read *out, size_t *copied)
 {
 	static const struct {
 		unsigned flag;
@@ -182,8 +184,8 @@ static size_t run_of(const struct parts_read *items, size_t count)
 	return n;
 }
 
-static err read_run(struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count,
-	size_t *done)
+static err read_run(
+	struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count, size_t *done)
 {
 	struct sql_statement *st = sql_use(a->sql, ACCOUNT_parts_range);
 	sql_bind_number(st, items[0].id);
@@ -209,8 +211,8 @@ static err read_run(struct account *a, struct arena *arena, unsigned wanted, str
 	return OK;
 }
 
-err account_parts(struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count,
-	size_t *done)
+err account_parts(
+	struct account *a, struct arena *arena, unsigned wanted, struct parts_read *items, size_t count, size_t *done)
 {
 	if (count == 0) {
 		*done = 0;

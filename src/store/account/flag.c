@@ -22,7 +22,10 @@ static struct bits changed(const struct message *m, const struct flag_order *ord
 	}
 }
 
-static bool is_change(const struct message *m, struct bits b) { return m->flags != b.flags || m->keywords != b.keywords; }
+static bool is_change(const struct message *m, struct bits b)
+{
+	return m->flags != b.flags || m->keywords != b.keywords;
+}
 
 /* The row of uids[i], looking from *at on; NULL if it is gone. */
 static struct message *row_of(struct folder *f, uint32_t uid, size_t *at)
@@ -75,8 +78,8 @@ static void change_rows(struct folder *f, const uint32_t *uids, size_t count, co
 }
 
 /* Most orders change nothing at all: a client marks as read what is. */
-static bool changes_any(struct folder *f, const uint32_t *uids, size_t count, const struct flag_order *order,
-	uint64_t keywords)
+static bool changes_any(
+	struct folder *f, const uint32_t *uids, size_t count, const struct flag_order *order, uint64_t keywords)
 {
 	size_t at = count > 0 ? image_position(f, uids[0]) : 0;
 	for (size_t i = 0; i < count; i++) {

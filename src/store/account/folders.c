@@ -423,6 +423,14 @@ err account_rename(struct account *a, str from, str to)
 
 static err subscribe(struct account *a, str name, bool subscribed)
 {
+	if (subscribed) {
+		struct sql_statement *counting = sql_use(a->sql, ACCOUNT_subscription_count);
+		TRY(sql_one(counting));
+		bool is_full = sql_column_count(counting, 0) >= a->folders_max;
+		sql_done(counting);
+		if (is_full)
+			return FAIL(LIMIT);
+	}
 	struct sql_statement *st = sql_use(a->sql, subscribed ? ACCOUNT_subscribe : ACCOUNT_unsubscribe);
 	sql_bind_text(st, name);
 	return sql_run(st);

@@ -27,12 +27,12 @@ static const struct sql_store second = { 0x51e6e1, 4096, migrations, 2, operatio
 static const struct sql_store failing = { 0x51e6e1, 4096, migrations, 3, operations, OPS };
 static const struct sql_store other = { 0x123456, 4096, migrations, 2, operations, OPS };
 
-static char folder[] = "/tmp/siegel-sql-XXXXXX";
+static char folder[64];
 
 static int enter_folder(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/siegel-sql-XXXXXX");
+	snprintf(folder, sizeof folder, "%s/siegel-sql-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	return mkdtemp(folder) != NULL ? chdir(folder) : -1;
 }
 
