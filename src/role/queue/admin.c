@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* siegel queue list, siegel queue show. The writer reads a page of messages and makes its lines; they go out as fast as
+ * they are read, then comes the next page: a spool of a million messages costs one page of memory. */
+#include "role/queue/queue.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "os/clock.h"
+#include "role/queue/listing.h"
+
+#define CONVERSATION "ipc/admin.def"
+#include "ipc/conversation.h"
+
+enum { COMMANDS_MAX = 16, WORDS_BUDGET = 64 << 10 };
+
+struct command {
+	struct job job;
+	struct arena *arena;
+	struct link link;
+	struct command *next;
+	struct listing listing;
+	const struct listing_line *at; /* the next to be sent */
+	bool begun, reading, orphan, ended;
+	const char *refusal;
+};
+
+static void command_free(struct command *c)
+{
+	struct command **at = &c->link.q->commands;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	link_close(&c->link);
+	listing_free(&c->listing);
+	struct arena *a = c->arena;
+	arena_free(&a);
+}
+
+/* The job holds the command until it is done. */
+static void command_end(struct command *c)
+{
+	link_close(&c->link);
+	c->orphan = true;
+	if (!c->reading)
+		command_free(c);
+}
+
+static err run(struct job *j, struct spool *spool)
+{
+	struct command *c = (struct command *)j;
+	return listing_read(&c->listing, spool);
+}
+
+static void done(struct job *j);
+
+static void read_page(struct command *c)
+{
+	c->job = (struct job){ .run = run, .done = done };
+	c->reading = true;
+	writer_post(c->link.q->writer, &c->job);
+}
+
+static err send_lines(struct command *c)
+{
+	for (; c->at != NULL; c->at = c->at->next)
+		TRY(msg_send_line(&c->link.channel, 0, &(struct msg_line){ .json = c->at->json }));
+	if (c->listing.more && c->refusal == NULL) {
+		read_page(c);
+		return OK;
+	}
+	struct msg_end end = { .done = c->refusal == NULL, .reason = str_of(c->refusal != NULL ? c->refusal : "") };
+	TRY(msg_send_end(&c->link.channel, 0, &end));
+	c->ended = true;
+	return OK;
+}
+
+/* False: the command has gone. */
+static bool pump(struct command *c)
+{
+	if (c->reading || c->ended || !c->begun)
+		return true;
+	err e = send_lines(c);
+	if (e.code == ERR_BUSY)
+		e = loop_change(c->link.q->service->loop, &c->link.watch, EPOLLIN | EPOLLOUT);
+	else if (!failed(e))
+		e = loop_change(c->link.q->service->loop, &c->link.watch, EPOLLIN);
+	if (!failed(e))
+		return true;
+	command_end(c);
+	return false;
+}
+
+static void done(struct job *j)
+{
+	struct command *c = (struct command *)j;
+	c->reading = false;
+	if (c->orphan) {
+		command_free(c);
+		return;
+	}
+	if (j->e.code == ERR_ABSENT)
+		c->refusal = "no such message in the queue";
+	else if (failed(j->e))
+		c->refusal = "the queue could not be read";
+	c->at = c->listing.first;
+	pump(c);
+}
+
+static err on_command(struct command *c, const struct msg_command *m, uint32_t tag)
+{
+	struct queue *q = c->link.q;
+	str words = m->words;
+	struct msg_word word;
+	err e = OK;
+	(void)tag;
+	if (c->begun)
+		return FAIL(STATE);
+	c->begun = true;
+	c->refusal = listing_begin(&c->listing, m->verb);
+	while (msg_next_word(&words, q->scratch, &word, &e) && c->refusal == NULL)
+		c->refusal = listing_filter(&c->listing, word.text);
+	TRY(e);
+	if (c->refusal == NULL)
+		c->refusal = listing_check(&c->listing);
+	if (c->refusal == NULL)
+		read_page(c);
+	return OK;
+}
+
+#define CONVERSATION "ipc/admin.def"
+#define HEAR hear
+#define HEAR_PEER struct command
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static void on_session(void *to, uint32_t events)
+{
+	struct command *c = to;
+	if ((events & ~(uint32_t)EPOLLOUT) != 0) {
+		err e = channel_receive(&c->link.channel);
+		if (!failed(e))
+			e = hear(c, &c->link.heard, c->link.channel.in);
+		if (failed(e) && e.code != ERR_AGAIN) {
+			link_complain(&c->link, "control", e);
+			command_end(c);
+			return;
+		}
+	}
+	pump(c);
+}
+
+static err on_session_open(struct link *l, const struct msg_session_open *m, uint32_t tag)
+{
+	struct queue *q = l->q;
+	size_t count = 0;
+	(void)tag;
+	for (const struct command *c = q->commands; c != NULL; c = c->next)
+		count++;
+	if (count >= COMMANDS_MAX) {
+		close(m->end);
+		return OK;
+	}
+	struct arena *a = arena_new("queue command", WORDS_BUDGET);
+	struct command *c = NEW(a, struct command, 1);
+	*c = (struct command){ .arena = a, .next = q->commands };
+	c->listing.words = a;
+	if (failed(link_open(&c->link, q, m->end, on_session, c))) {
+		arena_free(&a);
+		return OK;
+	}
+	q->commands = c;
+	return OK;
+}
+
+#define CONVERSATION "ipc/opener_server.def"
+#define HEAR control_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+void control_on(void *link, uint32_t events)
+{
+	struct link *l = link;
+	(void)events;
+	err e = channel_receive(&l->channel);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = control_hear(l, &l->heard, l->channel.in);
+	if (!failed(e))
+		return;
+	link_complain(l, "control", e);
+	link_close(l);
+}
+
+void commands_stop(struct queue *q)
+{
+	while (q->commands != NULL)
+		command_end(q->commands);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/queue/body.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os/fd.h"
+#include "store/spool/file.h"
+
+enum {
+	CHUNK_MIN = 16 << 10, /* of every chunk but the first, which mostly is the only one */
+	CHUNK_MAX = 64 << 10,
+	ARENA_BUDGET = 2 * BODY_MEMORY_MAX + (128 << 10),
+};
+
+struct body_chunk {
+	struct body_chunk *next;
+	size_t n, room;
+	char bytes[];
+};
+
+static void uncount(struct body *b, struct body_pool *pool)
+{
+	*(b->kept ? &pool->kept : &pool->coming) -= b->held;
+	b->held = 0;
+	b->kept = false;
+}
+
+static void drop_memory(struct body *b, struct body_pool *pool)
+{
+	uncount(b, pool);
+	b->first = b->last = NULL;
+	b->whole = NO_STR;
+	arena_free(&b->arena);
+}
+
+static struct body_chunk *chunk_new(struct body *b, struct body_pool *pool, size_t room)
+{
+	if (room > pool->coming_max - pool->coming)
+		return NULL;
+	if (b->arena == NULL)
+		b->arena = arena_new("body", ARENA_BUDGET);
+	struct body_chunk *c = arena_get(b->arena, sizeof *c + room, 1);
+	if (c == NULL)
+		return NULL;
+	c->room = room;
+	pool->coming += room;
+	b->held += room;
+	return c;
+}
+
+static str fill(struct body_chunk *c, str bytes)
+{
+	size_t n = bytes.n < c->room - c->n ? bytes.n : c->room - c->n;
+	if (n > 0)
+		memcpy(c->bytes + c->n, bytes.p, n);
+	c->n += n;
+	return str_after(bytes, n);
+}
+
+static err add_to_memory(struct body *b, struct body_pool *pool, str bytes)
+{
+	if (b->last != NULL)
+		bytes = fill(b->last, bytes);
+	if (bytes.n == 0)
+		return OK;
+	size_t room = bytes.n;
+	if (b->last != NULL && room < CHUNK_MIN)
+		room = CHUNK_MIN;
+	struct body_chunk *c = chunk_new(b, pool, room);
+	if (c == NULL)
+		return FAIL(MEMORY);
+	*(b->last != NULL ? &b->last->next : &b->first) = c;
+	b->last = c;
+	fill(c, bytes);
+	return OK;
+}
+
+static err make_file(struct body *b, const uint8_t number[SPOOL_NUMBER])
+{
+	TRY(spool_file_make(number, &b->fd));
+	b->made = true;
+	for (struct body_chunk *c = b->first; c != NULL; c = c->next)
+		TRY(spool_file_write(b->fd, str_from(c->bytes, c->n)));
+	return OK;
+}
+
+err body_add(struct body *b, struct body_pool *pool, const uint8_t number[SPOOL_NUMBER], str bytes)
+{
+	if (b->fd < 0 && b->size + bytes.n <= BODY_MEMORY_MAX) {
+		TRY(add_to_memory(b, pool, bytes));
+	} else {
+		if (b->fd < 0) {
+			b->large = true;
+			TRY(make_file(b, number));
+			drop_memory(b, pool);
+		}
+		TRY(spool_file_write(b->fd, bytes));
+	}
+	b->size += bytes.n;
+	return OK;
+}
+
+err body_end(struct body *b, struct body_pool *pool)
+{
+	if (b->size > SPOOL_INLINE_MAX)
+		b->large = true;
+	if (b->large)
+		return OK;
+	struct body_chunk *whole = b->first;
+	if (b->first != b->last) {
+		whole = chunk_new(b, pool, (size_t)b->size);
+		if (whole == NULL)
+			return FAIL(MEMORY);
+		for (struct body_chunk *c = b->first; c != NULL; c = c->next)
+			fill(whole, str_from(c->bytes, c->n));
+	}
+	b->whole = whole != NULL ? str_from(whole->bytes, whole->n) : S("");
+	return OK;
+}
+
+err body_store(struct body *b, const uint8_t number[SPOOL_NUMBER])
+{
+	if (b->fd < 0)
+		TRY(make_file(b, number));
+	err e = spool_file_sync(b->fd);
+	fd_close(&b->fd);
+	return e;
+}
+
+/* memfd: what is sealed stays as it is. */
+static err memory_file(const struct body *b, int *fd)
+{
+	int made = memfd_create("body", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	bool good = made >= 0 && !failed(spool_file_write(made, b->whole));
+	for (const struct body_chunk *c = b->first; good && b->large && c != NULL; c = c->next)
+		good = !failed(spool_file_write(made, str_from(c->bytes, c->n)));
+	good = good && fcntl(made, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
+	if (!good) {
+		fd_close(&made);
+		return FAIL(SYSTEM);
+	}
+	lseek(made, 0, SEEK_SET);
+	*fd = made;
+	return OK;
+}
+
+err body_descriptor(const struct body *b, const uint8_t number[SPOOL_NUMBER], int *fd)
+{
+	if (b->whole.p != NULL || b->first != NULL)
+		return memory_file(b, fd);
+	return spool_file_open(number, fd);
+}
+
+bool body_keep(struct body *b, struct body_pool *pool)
+{
+	if (b->large)
+		drop_memory(b, pool);
+	if (b->held > pool->kept_max - pool->kept)
+		return false;
+	pool->coming -= b->held;
+	pool->kept += b->held;
+	b->kept = true;
+	return true;
+}
+
+void body_take(struct body *b, struct body_pool *pool, struct arena **a, str bytes)
+{
+	b->arena = *a;
+	*a = NULL;
+	b->whole = bytes;
+	b->size = b->held = bytes.n;
+	b->kept = true;
+	pool->kept += b->held;
+}
+
+void body_drop(struct body *b, struct body_pool *pool)
+{
+	drop_memory(b, pool);
+	fd_close(&b->fd);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Envelopes: what directory has decided and for which a body may come, once, soon. */
+#include "os/clock.h"
+#include "role/queue/queue.h"
+#include "store/spool/file.h"
+
+#define CONVERSATION "ipc/directory_queue.def"
+#include "ipc/conversation.h"
+
+enum {
+	ENVELOPES_MAX = 32768,
+	ENVELOPE_MS = 60000,
+	SWEEP_MS = 5000,
+	RECIPIENTS_FIRST = 4,
+	RECIPIENTS_MAX = 65535,
+	ENVELOPE_BUDGET = 64 << 20, /* of 65,535 recipients */
+	FRAMES_AT_ONCE = 64,
+};
+
+/* ---- messages ---- */
+
+struct message *message_new(struct queue *q)
+{
+	struct arena *a = arena_new("message", ENVELOPE_BUDGET);
+	struct message *m = NEW(a, struct message, 1);
+	*m = (struct message){ .q = q, .arena = a, .body = BODY_EMPTY };
+	return m;
+}
+
+void message_free(struct message **m)
+{
+	if (*m == NULL)
+		return;
+	body_drop(&(*m)->body, &(*m)->q->pool);
+	if ((*m)->body.made && !(*m)->stored)
+		spool_file_remove((*m)->row.number);
+	struct arena *a = (*m)->arena;
+	*m = NULL;
+	arena_free(&a);
+}
+
+str message_name(const struct message *m, char room[NUMBER_TEXT])
+{
+	struct buf b = { .p = room, .room = NUMBER_TEXT };
+	buf_hex(&b, m->row.number, SPOOL_NUMBER);
+	return buf_str(&b);
+}
+
+/* ---- the table ---- */
+
+static struct message **bucket(struct queue *q, str number)
+{
+	return &q->envelopes[hash_of(&q->key, number) % ENVELOPE_BUCKETS];
+}
+
+static str number_of(const struct message *m) { return str_from((const char *)m->row.number, SPOOL_NUMBER); }
+
+static struct message *find(struct queue *q, str number)
+{
+	struct message *m = *bucket(q, number);
+	while (m != NULL && !str_eq(number_of(m), number))
+		m = m->same_bucket;
+	return m;
+}
+
+static void insert(struct queue *q, struct message *m)
+{
+	struct message **at = bucket(q, number_of(m));
+	m->same_bucket = *at;
+	*at = m;
+	m->older = q->youngest;
+	*(q->youngest != NULL ? &q->youngest->younger : &q->oldest) = m;
+	q->youngest = m;
+	q->envelopes_count++;
+}
+
+static void take_out(struct queue *q, struct message *m)
+{
+	struct message **at = bucket(q, number_of(m));
+	while (*at != m)
+		at = &(*at)->same_bucket;
+	*at = m->same_bucket;
+	*(m->older != NULL ? &m->older->younger : &q->oldest) = m->younger;
+	*(m->younger != NULL ? &m->younger->older : &q->youngest) = m->older;
+	m->same_bucket = m->older = m->younger = NULL;
+	q->envelopes_count--;
+}
+
+static void forget(struct queue *q, struct message *m)
+{
+	take_out(q, m);
+	message_free(&m);
+}
+
+static void sweep(void *to)
+{
+	struct queue *q = to;
+	int64_t before = clock_ms() - ENVELOPE_MS;
+	while (q->oldest != NULL && q->oldest->since <= before)
+		forget(q, q->oldest);
+	if (q->oldest != NULL)
+		loop_timer_start(q->service->loop, &q->envelopes_timer, SWEEP_MS, sweep, q);
+}
+
+void envelopes_stop(struct queue *q)
+{
+	loop_timer_stop(q->service->loop, &q->envelopes_timer);
+	while (q->oldest != NULL)
+		forget(q, q->oldest);
+}
+
+/* ---- what directory says ---- */
+
+static struct spool_recipient *next_recipient(struct message *m)
+{
+	if (m->count == RECIPIENTS_MAX)
+		return NULL;
+	if (m->count == m->room) {
+		size_t room = m->room > 0 ? 4 * m->room : RECIPIENTS_FIRST;
+		struct spool_recipient *larger = NEW(m->arena, struct spool_recipient, room);
+		if (larger == NULL)
+			return NULL;
+		if (m->count > 0)
+			memcpy(larger, m->recipients, m->count * sizeof *larger);
+		m->recipients = larger;
+		m->room = room;
+	}
+	return &m->recipients[m->count];
+}
+
+static err add_recipient(struct message *m, const struct msg_recipient *r)
+{
+	struct spool_recipient *to = next_recipient(m);
+	if (to == NULL)
+		return FAIL(LIMIT);
+	*to = (struct spool_recipient){
+		.position = (unsigned)m->count,
+		.account = (uint32_t)r->account,
+		.address = arena_copy(m->arena, r->address),
+		.detail = arena_copy(m->arena, r->detail),
+		.notify = (unsigned)r->notify,
+		.orcpt = arena_copy(m->arena, r->orcpt),
+		.state = r->account > 0 ? SPOOL_WAITING : SPOOL_REMOTE,
+	};
+	size_t at = str_find_last(to->address, '@');
+	if (r->account == 0)
+		to->domain = at != STR_NONE ? str_after(to->address, at + 1) : S("");
+	m->count++;
+	return arena_spent(m->arena) ? FAIL(LIMIT) : OK;
+}
+
+static err add_recipients(struct queue *q, struct message *m, str records)
+{
+	struct msg_recipient r;
+	err e = OK;
+	while (msg_next_recipient(&records, q->scratch, &r, &e))
+		TRY(add_recipient(m, &r));
+	return e;
+}
+
+static struct message *begin(struct queue *q, const struct msg_envelope *m)
+{
+	struct message *new = message_new(q);
+	memcpy(new->row.number, m->transaction.p, SPOOL_NUMBER);
+	new->row.sender = arena_copy(new->arena, m->sender);
+	new->row.envid = arena_copy(new->arena, m->envid);
+	new->row.account = (uint32_t)m->account;
+	new->row.flags = m->utf8 ? SPOOL_UTF8 : 0;
+	new->row.body = (unsigned)m->body;
+	new->row.ret = (unsigned)m->ret;
+	new->size_max = m->size_max;
+	new->since = clock_ms();
+	insert(q, new);
+	if (!q->envelopes_timer.running)
+		loop_timer_start(q->service->loop, &q->envelopes_timer, SWEEP_MS, sweep, q);
+	return new;
+}
+
+static err on_envelope(struct link *l, const struct msg_envelope *m, uint32_t tag)
+{
+	struct queue *q = l->q;
+	(void)tag;
+	if (m->transaction.n != SPOOL_NUMBER)
+		return FAIL(SYNTAX);
+	struct message *known = find(q, m->transaction);
+	if (known != NULL && known->complete)
+		return FAIL(EXISTS);
+	if (known == NULL) {
+		if (q->envelopes_count == ENVELOPES_MAX)
+			forget(q, q->oldest);
+		known = begin(q, m);
+	}
+	err e = add_recipients(q, known, m->recipients);
+	if (!failed(e) && m->last && known->count == 0)
+		e = FAIL(SYNTAX);
+	known->complete = m->last;
+	if (failed(e))
+		forget(q, known);
+	return e;
+}
+
+#define CONVERSATION "ipc/directory_queue.def"
+#define HEAR hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+/* Envelopes that were complete stay good when directory has gone. */
+static void directory_on(void *link, uint32_t events)
+{
+	struct link *l = link;
+	err e = OK;
+	(void)events;
+	for (unsigned i = 0; i < FRAMES_AT_ONCE && !failed(e); i++) {
+		e = channel_receive(&l->channel);
+		if (!failed(e))
+			e = hear(l, &l->heard, l->channel.in);
+	}
+	if (!failed(e) || e.code == ERR_AGAIN)
+		return;
+	link_complain(l, "directory", e);
+	link_close(l);
+}
+
+void directory_attach(struct queue *q, int fd)
+{
+	if (failed(link_open(&q->directory, q, fd, directory_on, &q->directory)))
+		return;
+	q->directory.channel.in = q->directory_frame;
+}
+
+struct message *envelope_take(struct queue *q, str number)
+{
+	struct message *m = find(q, number);
+	/* It was sent before the receiver was told to go on, but over another channel. */
+	for (size_t i = 0; (m == NULL || !m->complete) && i < ENVELOPES_MAX && link_is_open(&q->directory); i++) {
+		if (failed(channel_receive(&q->directory.channel)))
+			break;
+		err e = hear(&q->directory, &q->directory.heard, q->directory.channel.in);
+		if (failed(e)) {
+			link_complain(&q->directory, "directory", e);
+			link_close(&q->directory);
+		}
+		m = find(q, number);
+	}
+	if (m == NULL || !m->complete)
+		return NULL;
+	take_out(q, m);
+	return m;
+}

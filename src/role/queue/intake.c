@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receivers open a channel for each of their sessions; bodies come in over it. */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "role/queue/queue.h"
+
+#define CONVERSATION "ipc/receiver_queue.def"
+#include "ipc/conversation.h"
+
+enum { SESSIONS_MAX = 12000, FRAMES_AT_ONCE = 32 };
+
+/* DROPPING: answered early, what still comes of the body is thrown away. DECIDING: the body is here, the answer not. */
+enum session_state { IDLE, BODY, DROPPING, DECIDING };
+
+struct session {
+	struct arena *arena;
+	struct link link;
+	struct session *next, *before;
+	enum session_state state;
+	struct message *message;
+	uint64_t got; /* bytes of the body, without the trace fields */
+};
+
+struct receiver {
+	struct arena *arena;
+	struct link link;
+	struct receiver *next;
+};
+
+static const struct answer no_room = { 452, S("4.3.1"), S("no space left, try again later") };
+static const struct answer no_memory = { 452, S("4.3.1"), S("too much mail at once, try again later") };
+static const struct answer no_store = { 451, S("4.3.0"), S("the queue failed, try again later") };
+static const struct answer no_envelope = { 451, S("4.3.0"), S("this transaction is not known here") };
+static const struct answer going_down = { 451, S("4.3.2"), S("the server restarts, try again") };
+static const struct answer too_large = { 552, S("5.3.4"), S("the message is too large") };
+
+/* ---- ends ---- */
+
+static void session_end(struct session *s)
+{
+	struct queue *q = s->link.q;
+	if (s->message != NULL && s->state == DECIDING)
+		s->message->session = NULL; /* it is complete: it is kept, though nobody hears of it */
+	else
+		message_free(&s->message);
+	link_close(&s->link);
+	*(s->before != NULL ? &s->before->next : &q->sessions) = s->next;
+	if (s->next != NULL)
+		s->next->before = s->before;
+	q->sessions_count--;
+	struct arena *a = s->arena;
+	arena_free(&a);
+	queue_check_retired(q);
+}
+
+static err say(struct session *s, const struct message *m, const struct answer *a)
+{
+	struct msg_queued answer = {
+		.code = a->code,
+		.status = a->status,
+		.reason = a->reason,
+		.transaction = str_from((const char *)m->row.number, SPOOL_NUMBER),
+	};
+	return msg_send_queued(&s->link.channel, 0, &answer);
+}
+
+void session_answer(struct message *m, const struct answer *a)
+{
+	struct session *s = m->session;
+	if (s == NULL)
+		return;
+	m->session = NULL;
+	s->message = NULL;
+	s->state = IDLE;
+	/* Who does not listen is hung up on; its end is found by the loop, as any other. */
+	if (failed(say(s, m, a)))
+		shutdown(s->link.channel.fd, SHUT_RDWR);
+}
+
+/* An answer before the end of the body. */
+static err refuse_early(struct session *s, const struct answer *a)
+{
+	struct message *m = s->message;
+	struct queue *q = s->link.q;
+	char name[NUMBER_TEXT];
+	LOG(&q->service->log, message_refused, F_TEXT("message", message_name(m, name)),
+		F_ADDRESS("sender", m->row.sender), F_NUMBER("size", m->body.size), F_NUMBER("code", a->code),
+		F_TEXT("reason", a->reason));
+	s->state = DROPPING;
+	s->message = NULL;
+	err e = say(s, m, a);
+	message_free(&m);
+	return e;
+}
+
+static err refuse_for(struct session *s, err why)
+{
+	disk_note(s->link.q, why);
+	if (why.code == ERR_MEMORY)
+		return refuse_early(s, &no_memory);
+	return refuse_early(s, why.code == ERR_DISK_FULL ? &no_room : &no_store);
+}
+
+/* ---- what a session says ---- */
+
+/* Without directory's channel nobody can know whether there was an envelope. */
+static err forged(struct session *s, str number)
+{
+	struct queue *q = s->link.q;
+	struct message *nobody = message_new(q);
+	char name[NUMBER_TEXT];
+	memcpy(nobody->row.number, number.p, SPOOL_NUMBER);
+	err e = say(s, nobody, &no_envelope);
+	bool known = link_is_open(&q->directory);
+	if (known)
+		LOG(&q->service->log, envelope_forged, F_TEXT("message", message_name(nobody, name)));
+	message_free(&nobody);
+	TRY(e);
+	s->state = DROPPING;
+	return known ? FAIL(CLOSED) : OK;
+}
+
+static err add(struct session *s, str bytes)
+{
+	struct message *m = s->message;
+	err e = body_add(&m->body, &s->link.q->pool, m->row.number, bytes);
+	return failed(e) ? refuse_for(s, e) : OK;
+}
+
+static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint32_t tag)
+{
+	struct queue *q = s->link.q;
+	(void)tag;
+	if (m->transaction.n != SPOOL_NUMBER)
+		return FAIL(SYNTAX);
+	if (s->state != IDLE && s->state != DROPPING)
+		return FAIL(STATE);
+	s->message = envelope_take(q, m->transaction);
+	if (s->message == NULL)
+		return forged(s, m->transaction);
+	s->state = BODY;
+	s->got = 0;
+	s->message->row.received = clock_utc_ms();
+	if (q->retiring)
+		return refuse_early(s, &going_down);
+	if (disk_is_full(q))
+		return refuse_early(s, &no_room);
+	return add(s, m->trace);
+}
+
+static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
+{
+	(void)tag;
+	if (s->state == DROPPING)
+		return OK;
+	if (s->state != BODY)
+		return FAIL(STATE);
+	uint64_t most = s->link.q->service->conf->smtp.message_max;
+	if (most > s->message->size_max)
+		most = s->message->size_max;
+	s->got += m->bytes.n;
+	return s->got > most ? refuse_early(s, &too_large) : add(s, m->bytes);
+}
+
+static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t tag)
+{
+	(void)tag;
+	if (s->state == DROPPING) {
+		s->state = IDLE;
+		return OK;
+	}
+	if (s->state != BODY)
+		return FAIL(STATE);
+	if (m->size != s->got)
+		return FAIL(SYNTAX);
+	struct message *message = s->message;
+	err e = body_end(&message->body, &s->link.q->pool);
+	if (failed(e)) {
+		e = refuse_for(s, e);
+		s->state = IDLE;
+		return e;
+	}
+	message->row.size = message->body.size;
+	message->session = s;
+	s->state = DECIDING;
+	judge(message);
+	return OK;
+}
+
+static err on_body_cancel(struct session *s, const struct msg_body_cancel *m, uint32_t tag)
+{
+	(void)m;
+	(void)tag;
+	if (s->state == DECIDING)
+		return FAIL(STATE);
+	message_free(&s->message);
+	s->state = IDLE;
+	return OK;
+}
+
+#define CONVERSATION "ipc/receiver_queue.def"
+#define HEAR hear
+#define HEAR_PEER struct session
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+/* More is on its way inside a body, so it is asked for at once; after its end nothing comes before our answer. */
+static void on_session(void *to, uint32_t events)
+{
+	struct session *s = to;
+	(void)events;
+	for (unsigned i = 0; i < FRAMES_AT_ONCE; i++) {
+		err e = channel_receive(&s->link.channel);
+		if (e.code == ERR_AGAIN)
+			return;
+		if (!failed(e))
+			e = hear(s, &s->link.heard, s->link.channel.in);
+		if (failed(e)) {
+			link_complain(&s->link, "receiver", e);
+			session_end(s);
+			return;
+		}
+		if (s->state != BODY && s->state != DROPPING)
+			return;
+	}
+}
+
+/* ---- receivers ---- */
+
+static err on_session_open(struct receiver *r, const struct msg_session_open *m, uint32_t tag)
+{
+	struct queue *q = r->link.q;
+	(void)tag;
+	if (q->sessions_count == SESSIONS_MAX || q->retiring) {
+		close(m->end);
+		return OK;
+	}
+	struct arena *a = arena_new("session", sizeof(struct session) + 64);
+	struct session *s = NEW(a, struct session, 1);
+	*s = (struct session){ .arena = a, .next = q->sessions };
+	if (failed(link_open(&s->link, q, m->end, on_session, s))) {
+		arena_free(&a);
+		return OK;
+	}
+	if (s->next != NULL)
+		s->next->before = s;
+	q->sessions = s;
+	q->sessions_count++;
+	return OK;
+}
+
+#define CONVERSATION "ipc/opener_server.def"
+#define HEAR receiver_hear
+#define HEAR_PEER struct receiver
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static void receiver_end(struct receiver *r)
+{
+	struct receiver **at = &r->link.q->receivers;
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	link_close(&r->link);
+	struct arena *a = r->arena;
+	arena_free(&a);
+}
+
+static void on_receiver(void *to, uint32_t events)
+{
+	struct receiver *r = to;
+	(void)events;
+	err e = channel_receive(&r->link.channel);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = receiver_hear(r, &r->link.heard, r->link.channel.in);
+	if (!failed(e))
+		return;
+	link_complain(&r->link, "receiver", e);
+	receiver_end(r);
+}
+
+void receiver_add(struct queue *q, int fd)
+{
+	struct arena *a = arena_new("receiver", sizeof(struct receiver) + 64);
+	struct receiver *r = NEW(a, struct receiver, 1);
+	*r = (struct receiver){ .arena = a, .next = q->receivers };
+	if (failed(link_open(&r->link, q, fd, on_receiver, r))) {
+		arena_free(&a);
+		return;
+	}
+	q->receivers = r;
+}
+
+void receivers_stop(struct queue *q)
+{
+	while (q->receivers != NULL)
+		receiver_end(q->receivers);
+	while (q->sessions != NULL)
+		session_end(q->sessions);
+}

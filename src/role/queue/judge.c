@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What somebody who logged in submits is shown to the filter before it is taken. Without the filter's word nothing is. */
+#include "os/clock.h"
+#include "os/fd.h"
+#include "role/queue/queue.h"
+
+#define CONVERSATION "ipc/queue_filter.def"
+#include "ipc/conversation.h"
+
+enum { ANSWER_MS = 60000, LOOK_MS = 5000 };
+
+static const struct answer no_filter = { 451, S("4.3.0"), S("the content could not be checked, try again later") };
+
+static void forget(struct queue *q, struct message *m)
+{
+	struct message **at = &q->asked;
+	while (*at != m)
+		at = &(*at)->next_asked;
+	*at = m->next_asked;
+	m->next_asked = NULL;
+}
+
+static void look_for_late(void *to)
+{
+	struct queue *q = to;
+	int64_t before = clock_ms() - ANSWER_MS;
+	for (struct message *m = q->asked, *next; m != NULL; m = next) {
+		next = m->next_asked;
+		if (m->since > before)
+			continue;
+		forget(q, m);
+		refuse(m, &no_filter);
+	}
+	if (q->asked != NULL)
+		loop_timer_start(q->service->loop, &q->asked_timer, LOOK_MS, look_for_late, q);
+}
+
+void judge_forget(struct queue *q)
+{
+	loop_timer_stop(q->service->loop, &q->asked_timer);
+	while (q->asked != NULL) {
+		struct message *m = q->asked;
+		forget(q, m);
+		refuse(m, &no_filter);
+	}
+}
+
+static err ask(struct message *m)
+{
+	struct queue *q = m->q;
+	struct msg_judge question = {
+		.body = -1,
+		.size = m->row.size,
+		.sender = m->row.sender,
+		.account = m->row.account,
+	};
+	if (!link_is_open(&q->filter))
+		return FAIL(CLOSED);
+	TRY(body_descriptor(&m->body, m->row.number, &question.body));
+	m->tag = ++q->last_tag;
+	err e = msg_send_judge(&q->filter.channel, m->tag, &question);
+	fd_close(&question.body);
+	return e;
+}
+
+void judge(struct message *m)
+{
+	struct queue *q = m->q;
+	if (m->row.account == 0) {
+		store(m);
+		return;
+	}
+	if (failed(ask(m))) {
+		refuse(m, &no_filter);
+		return;
+	}
+	m->since = clock_ms();
+	m->next_asked = q->asked;
+	q->asked = m;
+	if (!q->asked_timer.running)
+		loop_timer_start(q->service->loop, &q->asked_timer, LOOK_MS, look_for_late, q);
+}
+
+static err on_judged(struct link *l, const struct msg_judged *j, uint32_t tag)
+{
+	struct message *m = l->q->asked;
+	while (m != NULL && m->tag != tag)
+		m = m->next_asked;
+	if (m == NULL)
+		return OK; /* it was answered without */
+	if (j->code != 250 && (j->code < 400 || j->code > 599))
+		return FAIL(SYNTAX);
+	forget(l->q, m);
+	if (j->code == 250)
+		store(m);
+	else
+		refuse(m, &(struct answer){ (unsigned)j->code, j->status, j->reason });
+	return OK;
+}
+
+#define CONVERSATION "ipc/queue_filter.def"
+#define HEAR hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+void filter_on(void *link, uint32_t events)
+{
+	struct link *l = link;
+	(void)events;
+	err e = channel_receive(&l->channel);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = hear(l, &l->heard, l->channel.in);
+	if (!failed(e))
+		return;
+	link_complain(l, "filter", e);
+	link_close(l);
+	judge_forget(l->q);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/queue/listing.h"
+
+#include <time.h>
+
+#include "base/json.h"
+#include "os/clock.h"
+#include "store/spool/file.h"
+
+enum {
+	PAGE_MESSAGES = 100,
+	PAGE_BUDGET = 64 << 20, /* of messages with 65,535 recipients; pages are cut at PAGE_BYTES before */
+	PAGE_BYTES = 1 << 20,
+	LINE_MAX_BYTES = 32000,
+	RECIPIENTS_SHOWN = 50,
+};
+
+/* clang-format off */
+static const char *const states[SPOOL_STATES] = {
+	[SPOOL_WAITING] = "waiting", [SPOOL_DEFERRED] = "deferred", [SPOOL_HELD] = "held", [SPOOL_REMOTE] = "remote",
+};
+/* clang-format on */
+
+/* ---- the question ---- */
+
+const char *listing_begin(struct listing *l, str verb)
+{
+	l->received_before = INT64_MAX;
+	l->shows_one = str_eq(verb, S("queue show"));
+	return l->shows_one || str_eq(verb, S("queue list")) ? NULL : "the queue has no such command";
+}
+
+static const char *read_age(struct listing *l, str value)
+{
+	static const struct {
+		char unit;
+		int64_t milliseconds;
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 } };
+	uint64_t number;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (value.n > 1 && value.p[value.n - 1] == units[i].unit &&
+			!failed(str_number(str_slice(value, 0, value.n - 1), UINT32_MAX, &number))) {
+			l->received_before = clock_utc_ms() - (int64_t)number * units[i].milliseconds;
+			return NULL;
+		}
+	return "age is a number with a unit: 30s, 5m, 2h, 1d";
+}
+
+static const char *read_id(struct listing *l, str value)
+{
+	char name[SPOOL_NAME];
+	struct buf b = BUF_ON(name);
+	buf_add(&b, str_slice(value, 0, sizeof name - 1));
+	buf_add(&b, S(".body"));
+	l->has_number = spool_file_is(buf_str(&b), l->number);
+	return l->has_number ? NULL : "id is the number of a message, 32 hexadecimal digits";
+}
+
+const char *listing_filter(struct listing *l, str word)
+{
+	str name, value = word;
+	if (!str_cut(&value, '=', &name))
+		return "words of this command are name=value";
+	if (str_eq(name, S("id")))
+		return read_id(l, value);
+	if (str_eq(name, S("age")))
+		return read_age(l, value);
+	str *to = str_eq(name, S("sender"))      ? &l->sender
+		  : str_eq(name, S("recipient")) ? &l->recipient
+		  : str_eq(name, S("domain"))    ? &l->domain
+						 : NULL;
+	if (to == NULL)
+		return "filters are sender=, recipient=, domain=, age=, id=";
+	*to = arena_copy(l->words, value);
+	return arena_spent(l->words) ? "too many words" : NULL;
+}
+
+const char *listing_check(const struct listing *l)
+{
+	return l->shows_one && !l->has_number ? "which message? queue show ID" : NULL;
+}
+
+/* ---- the page ---- */
+
+static void put_time(struct json *j, const char *name, int64_t utc)
+{
+	char text[40];
+	struct tm t;
+	time_t seconds = (time_t)(utc / 1000);
+	if (gmtime_r(&seconds, &t) == NULL)
+		return;
+	json_text(j, name, str_from(text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &t)));
+}
+
+static void put_message(struct json *j, const struct spool_message *m)
+{
+	char name[2 * SPOOL_NUMBER];
+	struct buf number = BUF_ON(name);
+	buf_hex(&number, m->number, SPOOL_NUMBER);
+	json_text(j, "id", buf_str(&number));
+	json_text(j, "sender", m->sender);
+	json_number(j, "account", m->account);
+	put_time(j, "received", m->received);
+	json_number(j, "size", m->size);
+}
+
+static err add_line(struct listing *l, struct listing_line ***end, struct json *j, struct buf *text)
+{
+	json_end(j);
+	struct listing_line *line = NEW(l->page, struct listing_line, 1);
+	str copy = arena_copy(l->page, buf_str(text));
+	if (line == NULL || copy.p == NULL || text->lost)
+		return FAIL(MEMORY);
+	line->json = copy;
+	**end = line;
+	*end = &line->next;
+	return OK;
+}
+
+static bool fits(str wanted, str got) { return wanted.p == NULL || str_eq_nocase(wanted, got); }
+
+static bool recipient_fits(const struct listing *l, const struct spool_recipient *r)
+{
+	size_t at = str_find_last(r->address, '@');
+	str domain = at != STR_NONE ? str_after(r->address, at + 1) : S("");
+	return fits(l->recipient, r->address) && fits(l->domain, domain);
+}
+
+static bool message_fits(const struct listing *l, const struct spool_message *m)
+{
+	return fits(l->sender, m->sender) && m->received <= l->received_before;
+}
+
+struct recipients {
+	const struct spool_recipient *list;
+	size_t count;
+};
+
+static err add_summary(
+	struct listing *l, struct listing_line ***end, const struct spool_message *m, struct recipients r)
+{
+	struct buf text = { .p = l->room, .room = LINE_MAX_BYTES };
+	struct json j = json_begin(&text);
+	size_t by_state[SPOOL_STATES] = { 0 };
+	put_message(&j, m);
+	for (size_t i = 0; i < r.count; i++)
+		by_state[r.list[i].state]++;
+	json_number(&j, "recipients_count", r.count);
+	for (size_t i = 0; i < SPOOL_STATES; i++)
+		if (by_state[i] > 0)
+			json_number(&j, states[i], by_state[i]);
+	json_list_begin(&j, "recipients");
+	for (size_t i = 0; i < r.count && i < RECIPIENTS_SHOWN; i++)
+		json_list_item(&j, r.list[i].address);
+	json_list_end(&j);
+	return add_line(l, end, &j, &text);
+}
+
+static err add_recipient(struct listing *l, struct listing_line ***end, const struct spool_recipient *r)
+{
+	struct buf text = { .p = l->room, .room = LINE_MAX_BYTES };
+	struct json j = json_begin(&text);
+	json_text(&j, "recipient", r->address);
+	json_text(&j, "state", str_of(states[r->state]));
+	if (r->account > 0)
+		json_number(&j, "account", r->account);
+	else
+		json_text(&j, "domain", r->domain);
+	json_number(&j, "attempts", r->attempts);
+	if (r->state == SPOOL_DEFERRED)
+		put_time(&j, "due", r->due);
+	if (r->reason.n > 0)
+		json_text(&j, "reason", r->reason);
+	return add_line(l, end, &j, &text);
+}
+
+static err add_details(
+	struct listing *l, struct listing_line ***end, const struct spool_message *m, struct recipients r)
+{
+	struct buf text = { .p = l->room, .room = LINE_MAX_BYTES };
+	struct json j = json_begin(&text);
+	put_message(&j, m);
+	json_flag(&j, "smtputf8", (m->flags & SPOOL_UTF8) != 0);
+	json_text(&j, "envid", m->envid);
+	json_number(&j, "recipients_count", r.count);
+	TRY(add_line(l, end, &j, &text));
+	for (size_t i = 0; i < r.count; i++)
+		TRY(add_recipient(l, end, &r.list[i]));
+	return OK;
+}
+
+struct rows {
+	struct arena *arena;
+	struct spool_message list[PAGE_MESSAGES];
+	size_t count;
+};
+
+static err keep_row(void *to, const struct spool_message *m)
+{
+	struct rows *rows = to;
+	struct spool_message *copy = &rows->list[rows->count++];
+	*copy = *m;
+	copy->sender = arena_copy(rows->arena, m->sender);
+	copy->envid = arena_copy(rows->arena, m->envid);
+	return arena_spent(rows->arena) ? FAIL(MEMORY) : OK;
+}
+
+static err read_list(struct listing *l, struct spool *spool, struct listing_line **end)
+{
+	struct rows *rows = NEW(l->page, struct rows, 1);
+	rows->arena = l->page;
+	TRY(spool_messages(spool, l->after, PAGE_MESSAGES, &(struct spool_message_rows){ keep_row, rows }));
+	l->more = rows->count == PAGE_MESSAGES;
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct spool_message *m = &rows->list[i];
+		struct spool_recipient *list;
+		size_t count, matches = 0;
+		l->after = m->id;
+		if (!message_fits(l, m))
+			continue;
+		TRY(spool_recipients(spool, m->id, l->page, &list, &count));
+		for (size_t k = 0; k < count; k++)
+			matches += recipient_fits(l, &list[k]);
+		if (matches > 0)
+			TRY(add_summary(l, &end, m, (struct recipients){ list, count }));
+		if (arena_held(l->page) > PAGE_BYTES && i + 1 < rows->count) {
+			l->more = true;
+			break;
+		}
+	}
+	return OK;
+}
+
+static err read_one(struct listing *l, struct spool *spool, struct listing_line **end)
+{
+	struct spool_message m;
+	struct recipients r;
+	struct spool_recipient *list;
+	l->more = false;
+	TRY(spool_find(spool, l->number, l->page, &m));
+	TRY(spool_recipients(spool, m.id, l->page, &list, &r.count));
+	r.list = list;
+	return add_details(l, &end, &m, r);
+}
+
+err listing_read(struct listing *l, struct spool *spool)
+{
+	int64_t from = l->after;
+	if (l->page == NULL)
+		l->page = arena_new("queue listing", PAGE_BUDGET);
+	arena_reset(l->page);
+	l->first = NULL;
+	l->room = NEW(l->page, char, LINE_MAX_BYTES);
+	err e = l->shows_one ? read_one(l, spool, &l->first) : read_list(l, spool, &l->first);
+	if (failed(e))
+		l->after = from; /* it may be run again */
+	return e;
+}
+
+void listing_free(struct listing *l) { arena_free(&l->page); }

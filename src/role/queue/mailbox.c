@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mailbox process of an account fetches what waits for it. What it was given stays known as out until it says that it
+ * has it for good; when it dies before that, it is offered again, and the mailbox knows what it has. */
+#include <unistd.h>
+
+#include "os/fd.h"
+#include "role/queue/account.h"
+
+#define CONVERSATION "ipc/queue_mailbox.def"
+#include "ipc/conversation.h"
+
+enum {
+	OUT_MAX = 4096, /* deliveries that one mailbox may have fetched and not yet confirmed */
+	BYTES_MAX = 57344,
+};
+
+static void mailbox_lost(struct account *a)
+{
+	link_close(&a->mailbox);
+	a->told = a->fetching = a->blocked = false;
+	deliveries_back(a);
+}
+
+static err send_delivery(struct account *a, const struct delivery *d)
+{
+	const struct message *m = d->message;
+	struct msg_deliver deliver = {
+		.transaction = str_from((const char *)m->row.number, SPOOL_NUMBER),
+		.recipient = d->position,
+		.sender = m->row.sender,
+		.address = d->address,
+		.detail = d->detail,
+		.received = (uint64_t)m->row.received,
+		.size = m->row.size,
+		.spam = (m->row.flags & SPOOL_SPAM) != 0,
+		.file = -1,
+	};
+	if (!m->body.large && m->body.whole.n <= BYTES_MAX)
+		deliver.body = m->body.whole;
+	else
+		TRY(body_descriptor(&m->body, m->row.number, &deliver.file));
+	err e = msg_send_deliver(&a->mailbox.channel, 0, &deliver);
+	fd_close(&deliver.file);
+	return e;
+}
+
+/* A delivery that cannot even be sent must not stop those behind it. */
+static err give(struct account *a, struct delivery *d)
+{
+	struct queue *q = a->q;
+	err e = send_delivery(a, d);
+	if (e.code == ERR_BUSY || e.code == ERR_CLOSED)
+		return e;
+	if (!failed(e)) {
+		a->owed--;
+		delivery_out(d);
+		return OK;
+	}
+	if (e.code == ERR_ABSENT)
+		LOG(&q->service->log, store_damaged, F_TEXT("store", S("spool")),
+			F_TEXT("reason", S("the file of a message is missing")));
+	else
+		LOG(&q->service->log, store_failed, F_TEXT("store", S("spool")), F_ERR(e));
+	delivery_defer(d, S("it could not be read from the spool"));
+	return OK;
+}
+
+static err answer_fetch(struct account *a)
+{
+	while (a->owed > 0 && a->waiting.first != NULL && a->out.count < OUT_MAX)
+		TRY(give(a, a->waiting.first));
+	bool may_have_more = account_has_mail(a) && a->out.count < OUT_MAX;
+	bool later = false;
+	if (a->owed > 0 && may_have_more) {
+		if (account_load(a))
+			return OK;
+		later = true;
+	}
+	TRY(msg_send_fetched(&a->mailbox.channel, 0, &(struct msg_fetched){ .more = may_have_more && !later }));
+	a->fetching = false;
+	a->told = may_have_more;
+	if (later)
+		account_later(a);
+	return OK;
+}
+
+static err speak(struct account *a)
+{
+	if (a->fetching && !a->loading)
+		TRY(answer_fetch(a));
+	if (a->fetching || a->told || !account_has_mail(a) || a->out.count >= OUT_MAX)
+		return OK;
+	TRY(msg_send_mail_waiting(&a->mailbox.channel, 0, &(struct msg_mail_waiting){ 0 }));
+	a->told = true;
+	return OK;
+}
+
+void account_pump(struct account *a)
+{
+	if (a->q->stopping || a->blocked)
+		return;
+	err e = link_is_open(&a->mailbox) ? speak(a) : OK;
+	if (e.code == ERR_BUSY) {
+		a->blocked = !failed(loop_change(a->q->service->loop, &a->mailbox.watch, EPOLLIN | EPOLLOUT));
+		return;
+	}
+	if (failed(e)) {
+		link_complain(&a->mailbox, "mailbox", e);
+		mailbox_lost(a);
+	}
+	if (!link_is_open(&a->mailbox) && account_has_mail(a))
+		account_wake(a);
+}
+
+/* ---- what a mailbox says ---- */
+
+static err on_fetch(struct account *a, const struct msg_fetch *m, uint32_t tag)
+{
+	(void)tag;
+	if (a->fetching)
+		return FAIL(STATE);
+	a->fetching = true;
+	a->owed = (unsigned)m->most;
+	return OK;
+}
+
+/* What is out to another account, or to none, is not this mailbox's to speak of. */
+static struct delivery *out_to(struct account *a, str number, uint64_t position)
+{
+	struct delivery *d = delivery_find(a->q, number, position);
+	return d != NULL && d->account == a && d->state == DELIVERY_OUT ? d : NULL;
+}
+
+static err on_delivered(struct account *a, const struct msg_delivered *m, uint32_t tag)
+{
+	str records = m->deliveries;
+	struct msg_delivery one;
+	err e = OK;
+	(void)tag;
+	while (msg_next_delivery(&records, a->q->scratch, &one, &e)) {
+		struct delivery *d = out_to(a, one.transaction, one.recipient);
+		if (d != NULL)
+			delivery_done(d);
+	}
+	a->gap = 0;
+	return e;
+}
+
+static err on_undeliverable(struct account *a, const struct msg_undeliverable *m, uint32_t tag)
+{
+	struct delivery *d = out_to(a, m->transaction, m->recipient);
+	(void)tag;
+	if (d != NULL)
+		delivery_defer(d, m->reason);
+	return OK;
+}
+
+#define CONVERSATION "ipc/queue_mailbox.def"
+#define HEAR hear
+#define HEAR_PEER struct account
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+static void on_mailbox(void *to, uint32_t events)
+{
+	struct account *a = to;
+	err e = FAIL(AGAIN);
+	if ((events & EPOLLOUT) != 0 && a->blocked) {
+		a->blocked = false;
+		e = loop_change(a->q->service->loop, &a->mailbox.watch, EPOLLIN);
+		if (!failed(e))
+			e = FAIL(AGAIN);
+	}
+	if ((events & ~(uint32_t)EPOLLOUT) != 0) {
+		e = channel_receive(&a->mailbox.channel);
+		if (!failed(e))
+			e = hear(a, &a->mailbox.heard, a->mailbox.channel.in);
+	}
+	if (failed(e) && e.code != ERR_AGAIN) {
+		link_complain(&a->mailbox, "mailbox", e);
+		mailbox_lost(a);
+	}
+	account_pump(a);
+	account_rest(a);
+}
+
+void mailbox_attach(struct queue *q, uint32_t account, int fd)
+{
+	struct account *a = account_get(q, account);
+	mailbox_lost(a);
+	loop_timer_stop(q->service->loop, &a->timer);
+	IGNORE(link_open(&a->mailbox, q, fd, on_mailbox, a)); /* another one will come, and is asked for */
+	account_pump(a);
+	account_rest(a);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue: what a message is between its envelope and its last delivery, and what the parts of the role ask of each
+ * other. All of it belongs to the main loop; only jobs (writer.h) are run elsewhere.
+ *
+ *     envelope.c  directory says what may come         intake.c   a receiver's session brings it
+ *     judge.c     filter is asked                      store.c    it is written, the session is answered
+ *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
+ *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue */
+#pragma once
+#include "base/hash.h"
+#include "ipc/role.h"
+#include "role/queue/body.h"
+#include "role/queue/writer.h"
+
+#define CONVERSATION "ipc/opener_server.def"
+#include "ipc/conversation.h"
+
+enum {
+	ENVELOPE_BUCKETS = 4096,
+	DELIVERY_BUCKETS = 16384,
+	ACCOUNT_BUCKETS = 4096,
+	DELIVERIES_MAX = 131072, /* held in memory; the rest waits in the store */
+};
+
+struct queue;
+struct session;
+struct account;
+
+/* A channel of the loop. */
+struct link {
+	struct queue *q;
+	struct channel channel;
+	struct loop_watch watch;
+	struct hear_counts heard;
+};
+
+/* One recipient's share of a message in memory. */
+enum delivery_state { DELIVERY_WAITING, DELIVERY_OUT, DELIVERY_GONE };
+struct delivery {
+	struct job job; /* removes or defers it */
+	struct message *message;
+	struct account *account;
+	struct delivery *same_bucket, *next, *before;
+	enum delivery_state state;
+	unsigned position, attempts;
+	int64_t due;
+	str address, detail, reason;
+};
+struct delivery_list {
+	struct delivery *first, *last;
+	size_t count;
+};
+
+struct message {
+	struct job job; /* stores it */
+	struct queue *q;
+	struct arena *arena;
+	struct session *session; /* waits for the answer; NULL: it has gone */
+	struct spool_message row;
+	struct body body;
+	struct spool_recipient *recipients;
+	size_t count, room;
+	struct delivery *deliveries; /* of those recipients that are ours and in memory */
+	size_t held, unsent;         /* deliveries in memory; those of them that still need the body */
+	bool stored;
+	/* the envelope */
+	struct message *same_bucket, *younger, *older;
+	uint64_t size_max;
+	int64_t since;
+	bool complete;
+	/* asked of the filter */
+	struct message *next_asked;
+	uint32_t tag;
+};
+
+struct queue {
+	struct service *service;
+	struct arena *arena;
+	struct hash_key key;
+	struct writer *writer;
+	struct frame *scratch;         /* for records */
+	struct frame *directory_frame; /* read while another channel's frame is being worked on */
+	struct link directory, filter, mailroom, control;
+	struct receiver *receivers;
+	struct session *sessions;
+	struct command *commands;
+	size_t sessions_count;
+	bool retiring, stopping;
+	/* envelope.c */
+	struct message *envelopes[ENVELOPE_BUCKETS], *oldest, *youngest;
+	size_t envelopes_count;
+	struct loop_timer envelopes_timer;
+	/* judge.c */
+	struct message *asked;
+	uint32_t last_tag;
+	struct loop_timer asked_timer;
+	/* account.c */
+	struct account *accounts[ACCOUNT_BUCKETS];
+	struct delivery *deliveries[DELIVERY_BUCKETS];
+	size_t deliveries_count;
+	/* wake.c */
+	int64_t wakes_since;
+	unsigned wakes;
+	/* memory and disk */
+	struct body_pool pool;
+	struct disk {
+		int64_t looked;
+		bool full;
+	} disk;
+};
+
+/* ---- queue.c ---- */
+
+/* Watches the channel, whose descriptor the link owns from now on; an earlier one is closed. */
+err link_open(struct link *l, struct queue *q, int fd, loop_fn *fn, void *ctx);
+void link_close(struct link *l);
+static inline bool link_is_open(const struct link *l) { return l->channel.fd >= 0; }
+/* Reports a channel that said something undeclared; not one that was closed. */
+void link_complain(struct link *l, const char *peer, err e);
+void queue_check_retired(struct queue *q);
+
+/* ---- messages (envelope.c) ---- */
+
+struct message *message_new(struct queue *q);
+/* Forgets it, with its body; a file that was never committed is removed. Accepts NULL behind the pointer. */
+void message_free(struct message **m);
+/* The number in hexadecimal digits, for logs and answers. */
+enum { NUMBER_TEXT = 2 * SPOOL_NUMBER };
+str message_name(const struct message *m, char room[NUMBER_TEXT]);
+
+void directory_attach(struct queue *q, int fd);
+/* Takes the envelope of that number out, once. NULL: there is none, although everything that directory had said by now was
+ * heard. */
+struct message *envelope_take(struct queue *q, str number);
+void envelopes_stop(struct queue *q);
+
+/* ---- sessions (intake.c) ---- */
+
+void receiver_add(struct queue *q, int fd);
+void receivers_stop(struct queue *q);
+/* The answer to the client; a session that has gone is none to ask. */
+struct answer {
+	unsigned code;
+	str status, reason;
+};
+void session_answer(struct message *m, const struct answer *a);
+
+/* ---- judge.c ---- */
+
+void filter_on(void *link, uint32_t events);
+/* Asks the filter, then stores or refuses. Owns the message. */
+void judge(struct message *m);
+/* The filter has gone: who waits for it is answered with 451. */
+void judge_forget(struct queue *q);
+
+/* ---- store.c ---- */
+
+/* Writes the message, answers the session, offers it for delivery. Owns the message. */
+void store(struct message *m);
+/* Answers, logs and forgets a message that is not taken. */
+void refuse(struct message *m, const struct answer *a);
+/* Looks whether there is room, at most once a second. */
+bool disk_is_full(struct queue *q);
+void disk_note(struct queue *q, err e);
+
+/* ---- account.c ---- */
+
+/* Offers a message just stored: keeps what there is room for in memory. Owns the message. */
+void deliveries_add(struct message *m);
+void accounts_stop(struct queue *q);
+/* writer_news */
+void accounts_waiting(void *queue, uint32_t account);
+void accounts_renewed(void *queue);
+
+/* ---- mailbox.c ---- */
+
+void mailbox_attach(struct queue *q, uint32_t account, int fd);
+
+/* ---- admin.c ---- */
+
+void control_on(void *link, uint32_t events);
+void commands_stop(struct queue *q);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decision: a message is answered with 250 when the transaction that holds it was committed, and not before. */
+#include "os/clock.h"
+#include "role/queue/queue.h"
+#include "store/spool/file.h"
+
+enum { LOOK_MS = 1000 };
+
+static const struct answer no_room = { 452, S("4.3.1"), S("no space left, try again later") };
+static const struct answer no_store = { 451, S("4.3.0"), S("the queue failed, try again later") };
+
+/* ---- room on the disk ---- */
+
+static void disk_set(struct queue *q, bool full, uint64_t left)
+{
+	if (full && !q->disk.full)
+		LOG(&q->service->log, disk_full, F_NUMBER("free", left));
+	if (!full && q->disk.full)
+		LOG(&q->service->log, disk_recovered, F_NUMBER("free", left));
+	q->disk.full = full;
+}
+
+bool disk_is_full(struct queue *q)
+{
+	uint64_t left = 0;
+	int64_t now = clock_ms();
+	if (q->disk.looked != INT64_MIN && now - q->disk.looked < LOOK_MS)
+		return q->disk.full;
+	q->disk.looked = now;
+	if (!failed(spool_free(&left)))
+		disk_set(q, left < q->service->conf->queue.free_min, left);
+	return q->disk.full;
+}
+
+void disk_note(struct queue *q, err e)
+{
+	if (e.code != ERR_DISK_FULL)
+		return;
+	q->disk.looked = clock_ms();
+	disk_set(q, true, 0);
+}
+
+/* ---- the job ---- */
+
+static err prepare(struct job *j, bool *folder)
+{
+	struct message *m = (struct message *)j;
+	if (!m->body.large)
+		return OK;
+	TRY(body_store(&m->body, m->row.number));
+	*folder = true;
+	return OK;
+}
+
+static err run(struct job *j, struct spool *spool)
+{
+	struct message *m = (struct message *)j;
+	TRY(spool_add(spool, &m->row, m->body.whole));
+	for (size_t i = 0; i < m->count; i++)
+		TRY(spool_add_recipient(spool, m->row.id, &m->recipients[i]));
+	return OK;
+}
+
+static void accepted(struct message *m)
+{
+	struct queue *q = m->q;
+	char name[NUMBER_TEXT], text[64];
+	struct buf reason = BUF_ON(text);
+	buf_addf(&reason, "queued as %.*s", ARG(message_name(m, name)));
+	m->stored = true;
+	session_answer(m, &(struct answer){ 250, S("2.0.0"), buf_str(&reason) });
+	LOG(&q->service->log, message_accepted, F_TEXT("message", message_name(m, name)),
+		F_ADDRESS("sender", m->row.sender), F_NUMBER("recipients", m->count), F_NUMBER("size", m->row.size),
+		F_NUMBER("account", m->row.account));
+	deliveries_add(m);
+}
+
+static void done(struct job *j)
+{
+	struct message *m = (struct message *)j;
+	if (!failed(j->e)) {
+		accepted(m);
+		return;
+	}
+	disk_note(m->q, j->e);
+	refuse(m, j->e.code == ERR_DISK_FULL ? &no_room : &no_store);
+}
+
+void store(struct message *m)
+{
+	m->job = (struct job){ .prepare = prepare, .run = run, .done = done };
+	if (m->body.large)
+		m->row.flags |= SPOOL_FILE;
+	writer_post(m->q->writer, &m->job);
+}
+
+void refuse(struct message *m, const struct answer *a)
+{
+	char name[NUMBER_TEXT];
+	LOG(&m->q->service->log, message_refused, F_TEXT("message", message_name(m, name)),
+		F_ADDRESS("sender", m->row.sender), F_NUMBER("size", m->row.size), F_NUMBER("code", a->code),
+		F_TEXT("reason", a->reason));
+	session_answer(m, a);
+	message_free(&m);
+}

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/queue/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/fd.h"
+#include "store/spool/file.h"
+#include "store/spool/salvage.h"
+
+enum {
+	LAZY_MS = 500,         /* how long a lazy job waits for company */
+	RETRY_MS = 1000,       /* after a failure of the store */
+	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
+	STACK = 512 << 10,
+	SALVAGE_AT_ONCE = 50,
+	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
+	CHUNK = 500,
+};
+
+struct list {
+	struct job *first, **end;
+};
+
+/* Accounts to tell the loop about. */
+struct chunk {
+	struct chunk *next;
+	size_t count;
+	uint32_t accounts[CHUNK];
+};
+struct tale {
+	struct job job;
+	struct writer *writer;
+	struct arena *arena;
+	struct chunk *chunks;
+	bool renewed;
+};
+
+struct writer {
+	struct arena *arena;
+	struct loop *loop;
+	struct loop_watch watch;
+	struct log log;
+	struct writer_news news;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	int bell;
+	/* under the lock */
+	struct list posted, finished;
+	bool stopping;
+	bool sleeping, dozing; /* waits for a signal; wakes by itself */
+	/* the thread's */
+	struct spool *spool;
+	struct salvage *salvage;
+	struct list lazy;
+	int64_t lazy_since, retry_at;
+};
+
+static void add(struct list *l, struct job *j)
+{
+	j->next = NULL;
+	if (l->first == NULL)
+		l->end = &l->first;
+	*l->end = j;
+	l->end = &j->next;
+}
+
+static void append(struct list *l, struct list *more)
+{
+	if (more->first == NULL)
+		return;
+	if (l->first == NULL)
+		l->end = &l->first;
+	*l->end = more->first;
+	l->end = more->end;
+	more->first = NULL;
+}
+
+/* ---- handing back ---- */
+
+static void hand_back(struct writer *w, struct list *jobs)
+{
+	if (jobs->first == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	bool rang = w->finished.first != NULL;
+	append(&w->finished, jobs);
+	pthread_mutex_unlock(&w->lock);
+	uint64_t one = 1;
+	if (!rang && write(w->bell, &one, sizeof one) < 0)
+		return; /* the counter is full: the bell rings already */
+}
+
+static void finish(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	struct job *j = w->finished.first;
+	w->finished.first = NULL;
+	pthread_mutex_unlock(&w->lock);
+	while (j != NULL) {
+		struct job *next = j->next;
+		j->done(j);
+		j = next;
+	}
+}
+
+static void on_bell(void *to, uint32_t events)
+{
+	struct writer *w = to;
+	uint64_t count;
+	(void)events;
+	if (read(w->bell, &count, sizeof count) > 0)
+		finish(w);
+}
+
+/* ---- news ---- */
+
+static err tale_add(void *to, uint32_t account, uint64_t count)
+{
+	struct tale *t = to;
+	(void)count;
+	if (account == 0)
+		return OK;
+	if (t->chunks == NULL || t->chunks->count == CHUNK) {
+		struct chunk *c = NEW(t->arena, struct chunk, 1);
+		if (c == NULL)
+			return FAIL(MEMORY);
+		c->next = t->chunks;
+		t->chunks = c;
+	}
+	t->chunks->accounts[t->chunks->count++] = account;
+	return OK;
+}
+
+static void tale_free(struct tale *t)
+{
+	struct arena *a = t->arena;
+	arena_free(&a);
+}
+
+static void on_tale(struct job *j)
+{
+	struct tale *t = (struct tale *)j;
+	const struct writer_news *news = &t->writer->news;
+	if (t->renewed)
+		news->renewed(news->to);
+	for (struct chunk *c = t->chunks; c != NULL; c = c->next)
+		for (size_t i = 0; i < c->count; i++)
+			news->waiting(news->to, c->accounts[i]);
+	tale_free(t);
+}
+
+static struct tale *tale_new(struct writer *w, bool renewed)
+{
+	struct arena *a = arena_new("spool news", NEWS_BUDGET);
+	struct tale *t = NEW(a, struct tale, 1);
+	*t = (struct tale){ .job.done = on_tale, .writer = w, .arena = a, .renewed = renewed };
+	return t;
+}
+
+static void tell(struct writer *w, struct tale *t)
+{
+	struct list one = { 0 };
+	add(&one, &t->job);
+	hand_back(w, &one);
+}
+
+static err tell_all(struct writer *w, bool renewed)
+{
+	struct tale *t = tale_new(w, renewed);
+	err e = spool_accounts(w->spool, &(struct spool_account_rows){ tale_add, t });
+	if (failed(e))
+		tale_free(t);
+	else
+		tell(w, t);
+	return e;
+}
+
+/* ---- a store that fails ---- */
+
+static void begin_salvage(struct writer *w)
+{
+	if (w->salvage == NULL && !failed(salvage_open(&w->salvage)))
+		LOG(&w->log, store_damaged, F_TEXT("store", S("spool/queue.db")),
+			F_TEXT("set_aside", salvage_name(w->salvage)));
+}
+
+static err open_again(struct writer *w, int64_t least)
+{
+	bool damaged;
+	TRY(spool_open(least, &w->spool, &damaged));
+	begin_salvage(w);
+	return tell_all(w, true);
+}
+
+/* After a failed sync nobody knows what is on disk until the file is read anew; a damaged file is replaced. Until that has
+ * worked there is no spool, and every job fails. */
+static void renew(struct writer *w, err why)
+{
+	int64_t least = w->spool != NULL ? spool_last_id(w->spool) : 0;
+	LOG(&w->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(why),
+		F_TEXT("reason", w->spool != NULL ? str_of(spool_complaint(w->spool)) : NO_STR));
+	err e = OK;
+	if (why.code == ERR_DAMAGED && w->spool != NULL) {
+		e = spool_set_aside(&w->spool);
+		if (!failed(e)) {
+			begin_salvage(w);
+			e = tell_all(w, true);
+		}
+	} else {
+		spool_close(&w->spool);
+		e = open_again(w, least);
+	}
+	if (!failed(e))
+		return;
+	spool_close(&w->spool);
+	w->retry_at = clock_ms() + RETRY_MS;
+	LOG(&w->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(e));
+}
+
+static void salvage_a_little(struct writer *w)
+{
+	bool more = true;
+	struct tale *t = tale_new(w, false);
+	err e = salvage_some(w->salvage, w->spool, SALVAGE_AT_ONCE, &(struct spool_account_rows){ tale_add, t }, &more);
+	if (failed(e))
+		w->retry_at = clock_ms() + RETRY_MS;
+	if (failed(e) || t->chunks == NULL)
+		tale_free(t);
+	else
+		tell(w, t);
+	if (failed(e) || more)
+		return;
+	LOG(&w->log, store_recovered, F_TEXT("store", salvage_name(w->salvage)),
+		F_NUMBER("messages", salvage_taken(w->salvage)), F_NUMBER("unreadable", salvage_lost(w->salvage)));
+	salvage_close(&w->salvage, true);
+	begin_salvage(w);
+}
+
+static err release_in_transaction(struct writer *w, struct tale *t)
+{
+	TRY(spool_begin(w->spool));
+	err e = spool_release(w->spool, clock_utc_ms(), &(struct spool_account_rows){ tale_add, t });
+	if (!failed(e))
+		return spool_commit(w->spool);
+	spool_rollback(w->spool);
+	return e;
+}
+
+static void release_due(struct writer *w)
+{
+	struct tale *t = tale_new(w, false);
+	err e = release_in_transaction(w, t);
+	if (!failed(e)) {
+		tell(w, t);
+		return;
+	}
+	tale_free(t);
+	w->retry_at = clock_ms() + RETRY_MS;
+	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
+		renew(w, e);
+}
+
+/* What is done beside the jobs. */
+static void do_chores(struct writer *w)
+{
+	if (clock_ms() < w->retry_at)
+		return;
+	if (w->spool == NULL)
+		renew(w, FAIL(STORAGE));
+	if (w->spool != NULL && spool_due(w->spool) <= clock_utc_ms())
+		release_due(w);
+	if (w->salvage != NULL && w->spool != NULL)
+		salvage_a_little(w);
+}
+
+/* ---- batches ---- */
+
+static void prepare(struct list *jobs)
+{
+	bool folder = false;
+	for (struct job *j = jobs->first; j != NULL; j = j->next) {
+		j->e = OK;
+		if (j->prepare != NULL)
+			j->e = j->prepare(j, &folder);
+	}
+	if (!folder)
+		return;
+	err e = spool_folder_sync();
+	for (struct job *j = jobs->first; failed(e) && j != NULL; j = j->next)
+		if (j->prepare != NULL)
+			j->e = e;
+}
+
+/* The job's own affair, which leaves the transaction as it was. */
+static bool is_own(err e) { return e.code == ERR_EXISTS || e.code == ERR_ABSENT; }
+
+static err run_all(struct spool *spool, struct list *jobs)
+{
+	TRY(spool_begin(spool));
+	for (struct job *j = jobs->first; j != NULL; j = j->next) {
+		if (failed(j->e))
+			continue;
+		err e = j->run(j, spool);
+		if (failed(e)) {
+			j->e = e;
+			if (is_own(e))
+				continue;
+			spool_rollback(spool);
+			return e;
+		}
+	}
+	return spool_commit(spool);
+}
+
+static bool is_stores(err e)
+{
+	return e.code == ERR_DISK_FULL || e.code == ERR_STORAGE || e.code == ERR_DAMAGED || e.code == ERR_BUSY;
+}
+
+/* A job that fails for a reason of its own leaves the batch; the others are run again without it. */
+static err run_batch(struct writer *w, struct list *jobs)
+{
+	if (w->spool == NULL)
+		return FAIL(STORAGE);
+	prepare(jobs);
+	for (;;) {
+		err e = run_all(w->spool, jobs);
+		if (!failed(e) || is_stores(e))
+			return e;
+		bool marked = false;
+		for (struct job *j = jobs->first; j != NULL; j = j->next)
+			marked |= j->e.code == e.code;
+		if (!marked)
+			return e;
+	}
+}
+
+/* After a full disk the lazy jobs stay for the next time; after any other failure what they know of the store is void. */
+static void answer(struct writer *w, struct list *jobs, err e)
+{
+	struct list back = { 0 }, kept = { 0 };
+	for (struct job *j = jobs->first, *next; j != NULL; j = next) {
+		next = j->next;
+		if (failed(e) && (!failed(j->e) || is_stores(j->e)))
+			j->e = e;
+		else if (!failed(e) && !failed(j->e) && j->committed != NULL)
+			j->committed(j);
+		add(j->lazy && e.code == ERR_DISK_FULL ? &kept : &back, j);
+	}
+	jobs->first = NULL;
+	if (kept.first != NULL) {
+		w->lazy_since = clock_ms() + RETRY_MS;
+		append(&kept, &w->lazy);
+		w->lazy = kept;
+	}
+	hand_back(w, &back);
+}
+
+static void do_batch(struct writer *w, struct list *jobs)
+{
+	if (jobs->first == NULL)
+		return;
+	err e = run_batch(w, jobs);
+	answer(w, jobs, e);
+	if (failed(e) && e.code != ERR_DISK_FULL && (w->spool != NULL || clock_ms() >= w->retry_at))
+		renew(w, e);
+	if (failed(e))
+		return;
+	e = spool_tidy(w->spool);
+	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
+		renew(w, e);
+}
+
+/* ---- the thread ---- */
+
+static int64_t in_clock_ms(int64_t utc)
+{
+	if (utc == INT64_MAX)
+		return utc;
+	int64_t left = utc - clock_utc_ms();
+	return clock_ms() + (left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left); /* the calendar may be set meanwhile */
+}
+
+static int64_t next_chore(const struct writer *w)
+{
+	int64_t at = w->spool != NULL ? in_clock_ms(spool_due(w->spool)) : INT64_MAX;
+	if (at < w->retry_at)
+		at = w->retry_at;
+	if (w->lazy.first != NULL)
+		at = w->lazy_since + LAZY_MS;
+	if (w->salvage != NULL && w->spool != NULL && w->retry_at < at)
+		at = w->retry_at;
+	if (w->spool == NULL && w->retry_at < at)
+		at = w->retry_at;
+	return at;
+}
+
+/* Waits for jobs or for the next chore, with the lock held. */
+static void wait(struct writer *w, int64_t until)
+{
+	if (until == INT64_MAX) {
+		pthread_cond_wait(&w->wake, &w->lock);
+		return;
+	}
+	int64_t left = until - clock_ms();
+	if (left <= 0)
+		return;
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += left / 1000;
+	t.tv_nsec += left % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	pthread_cond_timedwait(&w->wake, &w->lock, &t);
+}
+
+/* Moves what was posted into the lists; true if something there cannot wait. */
+static bool sort_out(struct writer *w, struct list *posted, struct list *urgent)
+{
+	for (struct job *j = posted->first, *next; j != NULL; j = next) {
+		next = j->next;
+		if (j->lazy && w->lazy.first == NULL)
+			w->lazy_since = clock_ms();
+		add(j->lazy ? &w->lazy : urgent, j);
+	}
+	posted->first = NULL;
+	return urgent->first != NULL;
+}
+
+static bool take_posted(struct writer *w, struct list *posted)
+{
+	pthread_mutex_lock(&w->lock);
+	int64_t chore = next_chore(w);
+	while (w->posted.first == NULL && !w->stopping && chore > clock_ms()) {
+		w->sleeping = true;
+		w->dozing = chore != INT64_MAX;
+		wait(w, chore);
+		w->sleeping = false;
+	}
+	append(posted, &w->posted);
+	bool stopping = w->stopping;
+	pthread_mutex_unlock(&w->lock);
+	return stopping;
+}
+
+static void *thread(void *to)
+{
+	struct writer *w = to;
+	bool stopping = false;
+	while (!stopping) {
+		struct list posted = { 0 }, jobs = { 0 };
+		stopping = take_posted(w, &posted);
+		bool urgent = sort_out(w, &posted, &jobs);
+		if (urgent || stopping || (w->lazy.first != NULL && clock_ms() >= w->lazy_since + LAZY_MS))
+			append(&jobs, &w->lazy);
+		do_batch(w, &jobs);
+		if (!stopping)
+			do_chores(w);
+	}
+	return NULL;
+}
+
+static err start_thread(struct writer *w)
+{
+	pthread_attr_t attr;
+	pthread_condattr_t monotonic;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	int rc = pthread_create(&w->thread, &attr, thread, w);
+	pthread_attr_destroy(&attr);
+	return rc == 0 ? OK : FAIL(SYSTEM);
+}
+
+static err start(struct writer *w)
+{
+	bool damaged;
+	TRY(spool_open(0, &w->spool, &damaged));
+	begin_salvage(w);
+	w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->bell < 0)
+		return FAIL(SYSTEM);
+	TRY(loop_add(w->loop, &w->watch, w->bell, EPOLLIN, on_bell, w));
+	err e = tell_all(w, false);
+	if (e.code == ERR_DAMAGED)
+		renew(w, e);
+	else
+		TRY(e);
+	return start_thread(w);
+}
+
+static void free_writer(struct writer **w)
+{
+	loop_remove((*w)->loop, &(*w)->watch);
+	fd_close(&(*w)->bell);
+	salvage_close(&(*w)->salvage, false);
+	spool_close(&(*w)->spool);
+	struct arena *a = (*w)->arena;
+	*w = NULL;
+	arena_free(&a);
+}
+
+err writer_start(struct loop *loop, const struct log *log, const struct writer_news *news, struct writer **out)
+{
+	struct arena *a = arena_new("writer", sizeof(struct writer) + 64);
+	struct writer *w = NEW(a, struct writer, 1);
+	*w = (struct writer){ .arena = a, .loop = loop, .watch.fd = -1, .log = *log, .news = *news, .bell = -1 };
+	err e = start(w);
+	if (failed(e))
+		free_writer(&w);
+	else
+		*out = w;
+	return e;
+}
+
+void writer_post(struct writer *w, struct job *j)
+{
+	pthread_mutex_lock(&w->lock);
+	add(&w->posted, j);
+	bool wakes = w->sleeping && (!j->lazy || !w->dozing);
+	if (wakes)
+		w->sleeping = false; /* one signal is enough */
+	pthread_mutex_unlock(&w->lock);
+	if (wakes)
+		pthread_cond_signal(&w->wake);
+}
+
+void writer_stop(struct writer **w)
+{
+	if (*w == NULL)
+		return;
+	pthread_mutex_lock(&(*w)->lock);
+	(*w)->stopping = true;
+	pthread_mutex_unlock(&(*w)->lock);
+	pthread_cond_signal(&(*w)->wake);
+	pthread_join((*w)->thread, NULL);
+	append(&(*w)->finished, &(*w)->lazy);
+	while ((*w)->finished.first != NULL || (*w)->posted.first != NULL) {
+		for (struct job *j = (*w)->posted.first; j != NULL; j = j->next)
+			j->e = FAIL(CLOSED);
+		append(&(*w)->finished, &(*w)->posted);
+		finish(*w);
+	}
+	pthread_mutex_destroy(&(*w)->lock);
+	pthread_cond_destroy(&(*w)->wake);
+	free_writer(w);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one thread that touches the spool. It takes all jobs that wait into one transaction, commits once, and hands them
+ * back to the loop: group commit. A job is a member of a structure of its owner, who must leave it alone from
+ * writer_post() until done() was called. */
+#pragma once
+#include "base/log.h"
+#include "os/loop.h"
+#include "store/spool/spool.h"
+
+struct job {
+	struct job *next;
+	/* In the thread, before the transaction, for files that must be durable first. True: the folder is to be synced. A
+	 * failure fails this job only. May be NULL. */
+	err (*prepare)(struct job *j, bool *folder);
+	/* In the thread, in the transaction. It may be called again when that one was rolled back. */
+	err (*run)(struct job *j, struct spool *spool);
+	/* In the thread, after the commit. May be NULL. */
+	void (*committed)(struct job *j);
+	/* In the loop. e is what became of the job. */
+	void (*done)(struct job *j);
+	err e;
+	/* Needs no commit of its own: waits a while for others to share theirs, and for a full disk to have room again. */
+	bool lazy;
+};
+
+/* What the writer says by itself, in the loop. */
+struct writer_news {
+	/* Mail waits in the spool for an account that the loop does not know of. */
+	void (*waiting)(void *to, uint32_t account);
+	/* The store was opened anew: what was known of its rows is void. waiting() follows for all accounts. */
+	void (*renewed)(void *to);
+	void *to;
+};
+
+struct writer;
+
+/* Opens the spool, tells the accounts with mail waiting, starts the thread. The log is copied. */
+err writer_start(struct loop *loop, const struct log *log, const struct writer_news *news, struct writer **out);
+void writer_post(struct writer *w, struct job *j);
+/* Runs what was posted, calls done(), fails what done() posts with ERR_CLOSED; closes the spool. Accepts NULL behind the pointer, leaves it there. */
+void writer_stop(struct writer **w);

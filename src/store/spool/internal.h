@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share. */
+#pragma once
+#include "store/spool/spool.h"
+#include "store/sql.h"
+
+enum {
+#define OPERATION(name, text) SPOOL_##name,
+#include "store/spool/operations.def"
+#undef OPERATION
+	SPOOL_OPERATIONS
+};
+
+extern const struct sql_store spool_store;
+
+struct spool {
+	struct sql *sql;
+	int64_t next; /* id of the next message */
+	int64_t due;  /* when the next deferred delivery is, at the earliest */
+	struct arena *arena;
+};
+
+/* A spool on another file, for reading what is left in it. ERR_DAMAGED. */
+err spool_open_old(const char *name, struct spool **out);
+/* The row of a statement that begins with the columns of a message. ERR_DAMAGED: not what a message looks like. */
+err spool_read_message(struct sql_statement *st, struct spool_message *out);
+/* The first message of a statement that was given its values, its strings in the arena. ERR_ABSENT. */
+err spool_one_message(struct sql_statement *st, struct arena *a, struct spool_message *out);
+/* The columns of a recipient, from a column on. ERR_DAMAGED. */
+err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipient *out);
+/* Reads from the table when the next deferred delivery is due. */
+err spool_find_due(struct spool *spool);

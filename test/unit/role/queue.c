@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the queue promises to those who talk to it. */
+#include "queue_talk.h"
+
+#include "check.h"
+#include "os/clock.h"
+
+#define BODY S("Subject: x\r\n\r\nhello\r\n")
+#define WHOLE S("Received: x\r\nSubject: x\r\n\r\nhello\r\n")
+
+static struct mailbox anna;
+static const uint32_t to_anna[] = { 7 }, to_both[] = { 7, 8, 0 };
+static char large[1 << 20];
+
+/* How many messages a queue that is started now knows of. */
+static unsigned count_listed(str filter)
+{
+	static char room[4096];
+	struct buf words = BUF_ON(room);
+	unsigned lines = 0;
+	struct channel command = house_session(&house.control);
+	if (filter.n > 0)
+		MUST(msg_add_word(&words, &house.scratch, &(struct msg_word){ .text = filter }));
+	MUST(msg_send_command(&command, 0,
+		&(struct msg_command){
+			.verb = S("queue list"), .words = buf_str(&words), .secret = S(""), .caller = S("root") }));
+	for (;; lines++) {
+		MUST(channel_receive(&command));
+		if (command.in->number != MSG_line)
+			break;
+		struct msg_line line;
+		MUST(msg_get_line(command.in, &line));
+		assert_true(str_starts(line.json, S("{\"id\":\"6e")));
+	}
+	struct msg_end end;
+	MUST(msg_get_end(command.in, &end));
+	assert_true(end.done);
+	channel_close(&command);
+	return lines;
+}
+
+/* Confirmed deliveries leave the store a little later. */
+static void wait_until_empty(void)
+{
+	int64_t end = clock_ms() + PATIENCE_MS;
+	while (count_listed(NO_STR) > 0) {
+		if (clock_ms() > end)
+			fail_msg("the queue is not empty");
+		usleep(20000);
+	}
+}
+
+static void test_way_of_one_message(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	assert_int_equal(send_message(&session, 1, 7, BODY), 250);
+	struct msg_wake wake;
+	MUST(msg_expect_wake(&house.mailroom, &wake));
+	assert_int_equal(wake.account, 7);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	check_str("body", anna.body, WHOLE);
+	wait_until_empty();
+	assert_int_equal(send_message(&session, 2, 7, BODY), 250);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.last, 2);
+	house_close();
+	assert_int_equal(house.events[EV_message_accepted], 2);
+	assert_int_equal(house_files(S("-wal")), 0);
+}
+
+static void test_several_recipients(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	tell_envelope(1, 0, UINT32_MAX, to_both, 3);
+	assert_int_equal(send_body(&session, 1, BODY), 250);
+	mailbox_open(&anna, 8);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	channel_close(&anna.channel);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	usleep(700000);
+	/* The recipient elsewhere stays. */
+	assert_int_equal(count_listed(NO_STR), 1);
+	assert_int_equal(count_listed(S("domain=else.test")), 1);
+	assert_int_equal(count_listed(S("domain=ours.test")), 0);
+	assert_int_equal(count_listed(S("sender=sender@example.org")), 1);
+	assert_int_equal(count_listed(S("age=1h")), 0);
+	house_close();
+}
+
+static void test_envelopes(void **state)
+{
+	(void)state;
+	struct msg_queued queued;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	send_begin(&session, 1);
+	MUST(msg_expect_queued(&session, &queued));
+	assert_int_equal(queued.code, 451);
+	check_err("forged", channel_receive(&session), ERR_CLOSED);
+	assert_int_equal(house.events[EV_envelope_forged], 1);
+	/* Used once. */
+	session = house_session(&house.receiver);
+	assert_int_equal(send_message(&session, 2, 7, BODY), 250);
+	send_begin(&session, 2);
+	MUST(msg_expect_queued(&session, &queued));
+	assert_int_equal(queued.code, 451);
+	check_err("used", channel_receive(&session), ERR_CLOSED);
+	/* In parts, with more recipients than one frame holds. */
+	static uint32_t many[3000];
+	for (size_t i = 0; i < COUNT(many); i++)
+		many[i] = 7;
+	session = house_session(&house.receiver);
+	tell_envelope(3, 0, UINT32_MAX, many, COUNT(many));
+	assert_int_equal(send_body(&session, 3, BODY), 250);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1 + COUNT(many));
+	wait_until_empty();
+	house_close();
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	tell_envelope(1, 0, 5000, to_anna, 1);
+	send_begin(&session, 1);
+	send_bytes(&session, str_from(large, 100000));
+	assert_int_equal(hear_queued(&session), 552);
+	send_end(&session, 100000);
+	assert_int_equal(send_message(&session, 2, 7, BODY), 250);
+	/* Around all borders: one chunk, several, inline and file, memory and file. */
+	static const size_t sizes[] = { 0, 1, 57344 - 13, 57344 - 12, 65536 - 13, 65536, 100000, 262144 - 13, 262144,
+		1 << 20 };
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	for (unsigned i = 0; i < COUNT(sizes); i++) {
+		assert_int_equal(send_message(&session, 10 + i, 7, str_from(large, sizes[i])), 250);
+		mailbox_fetch_all(&anna, true, NULL);
+		assert_int_equal(anna.last, 10 + i);
+		assert_int_equal(anna.body.n, 13 + sizes[i]);
+		assert_memory_equal(anna.body.p + 13, large, sizes[i]);
+		assert_int_equal(anna.as_file, 13 + sizes[i] > 57344);
+	}
+	wait_until_empty();
+	assert_int_equal(house_files(S(".body")), 0);
+	house_close();
+}
+
+static void test_clients_that_leave(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	tell_envelope(1, 0, UINT32_MAX, to_anna, 1);
+	send_begin(&session, 1);
+	send_bytes(&session, str_from(large, sizeof large));
+	usleep(100000);
+	assert_int_equal(house_files(S(".body")), 1);
+	channel_close(&session);
+	session = house_session(&house.receiver);
+	tell_envelope(2, 0, UINT32_MAX, to_anna, 1);
+	send_begin(&session, 2);
+	send_bytes(&session, BODY);
+	send_end(&session, BODY.n);
+	channel_close(&session);
+	session = house_session(&house.receiver);
+	tell_envelope(3, 0, UINT32_MAX, to_anna, 1);
+	send_begin(&session, 3);
+	send_bytes(&session, BODY);
+	MUST(msg_send_body_cancel(&session, 0, &(struct msg_body_cancel){ 0 }));
+	assert_int_equal(send_message(&session, 4, 7, BODY), 250);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 2);
+	assert_int_equal(anna.last, 4);
+	assert_int_equal(house_files(S(".body")), 0);
+	house_close();
+}
+
+/* The sum of all body frames is a check; states are kept. */
+static void test_sessions_that_break_the_rules(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	for (unsigned i = 0; i < 4; i++) {
+		struct channel session = house_session(&house.receiver);
+		tell_envelope(i, 0, UINT32_MAX, to_anna, 1);
+		if (i < 3)
+			send_begin(&session, i);
+		if (i == 0)
+			send_end(&session, 5);
+		else if (i == 1)
+			send_begin(&session, 1);
+		else if (i == 2)
+			MUST(msg_send_queued(&session, 0,
+				&(struct msg_queued){ .status = S(""), .reason = S(""), .transaction = S("") }));
+		else
+			send_end(&session, 0);
+		check_err("broken", channel_receive(&session), ERR_CLOSED);
+		channel_close(&session);
+	}
+	assert_int_equal(house.events[EV_channel_broken], 4);
+	house_close();
+}
+
+static unsigned judge_with(struct channel *session, unsigned n, unsigned code)
+{
+	struct msg_judge question;
+	char text[100];
+	tell_envelope(n, 9, UINT32_MAX, to_anna, 1);
+	send_begin(session, n);
+	send_bytes(session, BODY);
+	send_end(session, BODY.n);
+	MUST(msg_expect_judge(&house.filter, &question));
+	assert_int_equal(question.account, 9);
+	ssize_t got = read(question.body, text, sizeof text);
+	check_str("what is judged", str_from(text, (size_t)got), WHOLE);
+	assert_true(write(question.body, "x", 1) < 0);
+	close(question.body);
+	MUST(msg_send_judged(&house.filter, house.filter.in->tag,
+		&(struct msg_judged){ .code = code, .status = S("5.7.1"), .reason = S("no") }));
+	return hear_queued(session);
+}
+
+static void test_judgement(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	assert_int_equal(judge_with(&session, 1, 550), 550);
+	assert_int_equal(judge_with(&session, 2, 250), 250);
+	/* The filter dies with the question, then is not there. */
+	tell_envelope(3, 9, UINT32_MAX, to_anna, 1);
+	send_begin(&session, 3);
+	send_end(&session, 0);
+	struct msg_judge question;
+	MUST(msg_expect_judge(&house.filter, &question));
+	close(question.body);
+	channel_close(&house.filter);
+	assert_int_equal(hear_queued(&session), 451);
+	tell_envelope(4, 9, UINT32_MAX, to_anna, 1);
+	assert_int_equal(send_body(&session, 4, BODY), 451);
+	assert_int_equal(send_message(&session, 5, 7, BODY), 250);
+	assert_int_equal(count_listed(NO_STR), 2);
+	house_close();
+}
+
+static unsigned next_number;
+static void check_order(const struct msg_deliver *d)
+{
+	unsigned n;
+	memcpy(&n, d->transaction.p + 4, sizeof n);
+	if (n != next_number)
+		fail_msg("delivered %u, want %u", n, next_number);
+	next_number++;
+}
+
+/* More than memory keeps, across a restart, each once and in order; a mailbox that dies gets it again. */
+static void test_many_wait(void **state)
+{
+	(void)state;
+	enum { MANY = 1500 };
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(send_message(&session, i, 7, BODY), 250);
+	mailbox_open(&anna, 7);
+	next_number = 0;
+	mailbox_fetch_all(&anna, false, check_order);
+	assert_int_equal(anna.got, MANY);
+	channel_close(&anna.channel);
+	for (unsigned i = MANY; i < MANY + 100; i++)
+		assert_int_equal(send_message(&session, i, 7, BODY), 250);
+	mailbox_open(&anna, 7);
+	next_number = 0;
+	mailbox_fetch_all(&anna, false, check_order);
+	assert_int_equal(anna.got, MANY + 100);
+	house_close();
+	house_open(NULL);
+	mailbox_open(&anna, 7);
+	next_number = 0;
+	mailbox_fetch_all(&anna, true, check_order);
+	assert_int_equal(anna.got, MANY + 100);
+	wait_until_empty();
+	house_close();
+}
+
+static void retry_soon(struct conf *conf) { conf->queue.retry_first = 1; }
+
+static void test_undeliverable(void **state)
+{
+	(void)state;
+	house_open(retry_soon);
+	struct channel session = house_session(&house.receiver);
+	assert_int_equal(send_message(&session, 1, 7, BODY), 250);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, false, NULL);
+	struct number number = number_of(1);
+	/* Of a delivery that it was not given a mailbox may say what it likes. */
+	MUST(msg_send_undeliverable(&anna.channel, 0,
+		&(struct msg_undeliverable){ .transaction = number_str(&number), .recipient = 5, .reason = S("no") }));
+	MUST(msg_send_undeliverable(&anna.channel, 0,
+		&(struct msg_undeliverable){ .transaction = number_str(&number), .reason = S("no room") }));
+	int64_t before = clock_ms();
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_true(clock_ms() - before >= 900);
+	assert_int_equal(anna.got, 2);
+	assert_int_equal(house.events[EV_message_deferred], 1);
+	wait_until_empty();
+	house_close();
+}
+
+static void test_foreign_delivery(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	assert_int_equal(send_message(&session, 1, 7, BODY), 250);
+	static struct mailbox other;
+	mailbox_open(&anna, 7);
+	mailbox_open(&other, 8);
+	mailbox_fetch_all(&anna, false, NULL);
+	struct number number = number_of(1);
+	confirm(&other, &(struct msg_deliver){ .transaction = number_str(&number) });
+	usleep(800000);
+	assert_int_equal(count_listed(NO_STR), 1);
+	house_close();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_way_of_one_message, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_several_recipients, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_envelopes, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_sizes, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_clients_that_leave, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_sessions_that_break_the_rules, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_judgement, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_many_wait, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_undeliverable, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_foreign_delivery, house_enter, house_leave),
+	};
+	for (size_t i = 0; i < sizeof large; i++)
+		large[i] = (char)('a' + i % 23);
+	return cmocka_run_group_tests_name("role/queue", tests, NULL, NULL);
+}
