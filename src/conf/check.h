@@ -6,7 +6,7 @@
 /* Called for each mistake; setting is the one to change. */
 typedef void conf_complain(void *to, const struct conf_setting *setting, str text);
 /* How many there were. */
-size_t conf_check(const struct conf *conf, conf_complain *complain, void *to);
+size_t conf_check(const struct conf *conf, conf_complain *fn, void *to);
 
 /* "200000-299999". ERR_SYNTAX: not that, empty, or not user numbers. */
 err conf_uids(str text, uint32_t *first, uint32_t *last);

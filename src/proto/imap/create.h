@@ -20,4 +20,4 @@ struct imap_create {
 err imap_create_parse(struct cur *c, struct arena *a, struct imap_create *out);
 
 /* "\Sent \Trash": the uses with a space between them. */
-void imap_write_uses(struct buf *b, unsigned uses);
+void imap_write_uses(struct buf *b, unsigned set);

@@ -51,7 +51,7 @@ static bool take_unit(struct cur *c, struct bits *bits, uint32_t *out)
 static void decode_run(struct cur *c, struct buf *b)
 {
 	struct bits bits = { 0 };
-	uint32_t unit, low;
+	uint32_t unit, low = 0;
 	size_t characters = 0;
 	while (take_unit(c, &bits, &unit)) {
 		if (unit >= 0xd800 && unit < 0xdc00) {

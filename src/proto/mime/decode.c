@@ -62,7 +62,7 @@ static void quoted_step(struct mime_decoder *d, char byte, struct buf *out)
 		d->digit = byte;
 	} else if (d->state == EQUALS_DIGIT && value >= 0) {
 		d->state = PLAIN;
-		buf_byte(out, (char)(hex_value(d->digit) << 4 | value));
+		buf_byte(out, (char)(hex_value(d->digit) * 16 + value));
 	} else if ((d->state == EQUALS || d->state == EQUALS_BLANK) && byte == '\n') {
 		d->state = PLAIN; /* a soft line break */
 	} else if ((d->state == EQUALS || d->state == EQUALS_BLANK) && (byte == '\r' || is_char(CH_WSP, byte))) {

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "proto/mime/part.h"
 
-/* scratch is used and not given back. */
-void imap_write_envelope(struct arena *scratch, struct buf *b, str header);
+/* a is used and not given back. */
+void imap_write_envelope(struct arena *a, struct buf *b, str header);
 
 /* Writes with that function into a buffer of about that room, or, as long as it is too small, into one four times as
  * large; of is handed through, scratch is empty each time. ERR_LIMIT: more than IMAP_TEXT_MAX; ERR_MEMORY: a is spent. */

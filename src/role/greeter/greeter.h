@@ -47,6 +47,6 @@ struct visitor {
 };
 
 /* Serves a visitor until it ends or is handed on: the thread's function. */
-void *greet(void *visitor);
+void *greet(void *to);
 /* Its thread has done with it. */
 void visitor_free(struct visitor *v);

@@ -177,7 +177,7 @@ static void serve(struct session *s)
 /* Who it is, for the log; and whether from this very machine. What counts is what the kernel says. */
 static void note_client(struct session *s)
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = { 0 };
 	socklen_t length = sizeof peer;
 	struct address a = { { 0 } };
 	unsigned port = 0;

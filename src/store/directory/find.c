@@ -126,7 +126,7 @@ static struct mailname keep(struct directory *d, const struct mailname *name)
 err directory_find(struct directory *d, const struct mailname *name, char separator, struct directory_match *out)
 {
 	struct directory_match match = { .kind = DIRECTORY_ELSEWHERE };
-	struct directory_domain domain, main;
+	struct directory_domain domain, main = { 0 };
 	struct mailname asked = *name;
 	struct key key;
 	make_key(d, name, &key);
