@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "os/fd.h"
+#include "os/random.h"
+#include "role/receiver/receiver.h"
+
+enum { STACK_BYTES = 256 << 10, ACCEPTS_AT_ONCE = 16, TIRED_MS = 100 };
+
+static const struct service_kind kinds[] = {
+	{ .name = "smtp" },
+	{ .name = "submission", .submission = true },
+	{ .name = "submissions", .submission = true, .implicit_tls = true },
+	{ .name = "lmtp", .lmtp = true },
+};
+
+static struct caller *idle;
+
+static struct caller *caller_new(struct receiver *r)
+{
+	pthread_mutex_lock(&r->lock);
+	struct caller *c = idle;
+	if (c != NULL)
+		idle = c->next;
+	pthread_mutex_unlock(&r->lock);
+	return c != NULL ? c : NEW(r->service->arena, struct caller, 1);
+}
+
+static void caller_give(struct caller *c)
+{
+	pthread_mutex_lock(&c->receiver->lock);
+	c->next = idle;
+	idle = c;
+	pthread_mutex_unlock(&c->receiver->lock);
+}
+
+void caller_free(struct caller *c)
+{
+	struct receiver *r = c->receiver;
+	pthread_mutex_lock(&r->lock);
+	tally_leave(r->tally, &c->address);
+	pthread_mutex_unlock(&r->lock);
+	caller_give(c);
+	if (atomic_fetch_sub(&r->sessions, 1) == 1 && r->retiring)
+		service_finish(r->service);
+}
+
+static bool is_in(const struct conf_networks *networks, const struct address *a)
+{
+	for (size_t i = 0; i < networks->count; i++)
+		if (network_has(&networks->items[i], a))
+			return true;
+	return false;
+}
+
+static void take_address(struct caller *c, const struct sockaddr_storage *from)
+{
+	if (from->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+		memcpy(c->address.bytes, &six->sin6_addr, 16);
+		c->port = ntohs(six->sin6_port);
+	} else if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *four = (const struct sockaddr_in *)from;
+		c->address.bytes[10] = c->address.bytes[11] = 0xff;
+		memcpy(c->address.bytes + 12, &four->sin_addr, 4);
+		c->port = ntohs(four->sin_port);
+	}
+}
+
+/* A client that is turned away is told why where that needs no waiting; with TLS from the start it could not be. */
+static void refuse(struct receiver *r, struct caller *c, const char *reason)
+{
+	char room[64], text[160];
+	struct buf client = BUF_ON(room), line = BUF_ON(text);
+	address_write(&client, &c->address);
+	LOG(&r->service->log, connection_refused, F_ADDRESS("client", buf_str(&client)),
+		F_TEXT("service", str_of(c->kind->name)), F_TEXT("reason", str_of(reason)));
+	buf_addf(&line, "421 4.7.0 %s\r\n", reason);
+	if (!c->kind->implicit_tls) {
+		ssize_t sent = send(c->fd, line.p, line.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)sent; /* it is closed in any case */
+	}
+	fd_close(&c->fd);
+	caller_give(c);
+}
+
+static const char *why_not(struct receiver *r, const struct caller *c)
+{
+	const struct conf *conf = r->service->conf;
+	const bool internal = is_in(&conf->server.internal_networks, &c->address);
+	const struct tally_limits limits = { .all = conf->smtp.sessions_max,
+		.address = internal ? 0 : conf->smtp.sessions_per_address,
+		.network = internal ? 0 : conf->smtp.sessions_per_network };
+	if (c->kind->lmtp && !is_in(&conf->server.lmtp_networks, &c->address))
+		return "this service is for lmtp_networks only";
+	pthread_mutex_lock(&r->lock);
+	enum tally_answer answer = tally_enter(r->tally, &c->address, &limits);
+	pthread_mutex_unlock(&r->lock);
+	return tally_text(answer);
+}
+
+static bool start_thread(struct caller *c)
+{
+	pthread_t thread;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	int failure = pthread_create(&thread, &attributes, receive_mail, c);
+	pthread_attr_destroy(&attributes);
+	return failure == 0;
+}
+
+static void admit(struct listener *l, int fd, const struct sockaddr_storage *from)
+{
+	struct receiver *r = l->receiver;
+	struct caller *c = caller_new(r);
+	const int yes = 1;
+	if (c == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	*c = (struct caller){ .receiver = r, .kind = l->kind, .fd = fd, .tls = r->tls };
+	take_address(c, from);
+	const char *reason = why_not(r, c);
+	if (reason != NULL) {
+		refuse(r, c, reason);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+	atomic_fetch_add(&r->sessions, 1);
+	if (!start_thread(c)) {
+		fd_close(&c->fd);
+		caller_free(c);
+	}
+}
+
+static void on_connection(void *to, uint32_t events)
+{
+	struct listener *l = to;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+		socklen_t length = sizeof from;
+		int fd = accept4(l->fd, (struct sockaddr *)&from, &length, SOCK_CLOEXEC);
+		if (fd >= 0) {
+			admit(l, fd, &from);
+			continue;
+		}
+		/* Without descriptors the listener would wake us for ever: the connections that end make room again. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			poll(NULL, 0, TIRED_MS);
+		return;
+	}
+}
+
+static void listener(struct service *s, str name, int fd)
+{
+	struct receiver *r = s->state;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (str_eq(name, str_of(kinds[i].name)) && r->listeners_count < LISTENERS_MAX) {
+			IGNORE(fd_set_nonblocking(fd, true)); /* the supervisor made it so */
+			r->listeners[r->listeners_count++] =
+				(struct listener){ .receiver = r, .fd = fd, .kind = &kinds[i] };
+			return;
+		}
+	fd_close(&fd);
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct receiver *r = s->state;
+	(void)account;
+	(void)pid;
+	if (str_eq(peer, S("directory")))
+		session_opener_connect(r->directory, fd);
+	else if (str_eq(peer, S("queue")))
+		session_opener_connect(r->queue, fd);
+	else
+		fd_close(&fd);
+}
+
+/* Sessions that began with the old certificate keep it, so the old one is never freed: there are few of them. */
+static void key(struct service *s, str name, str value, str public)
+{
+	struct receiver *r = s->state;
+	struct tls_server *server;
+	const char *reason;
+	if (!str_eq(name, S("tls")))
+		return;
+	if (failed(tls_server_new(public, value, (enum tls_version)s->conf->tls.minimum, &server, &reason)))
+		LOG(&s->log, alarm, F_TEXT("reason", str_of(reason)));
+	else
+		r->tls = server;
+}
+
+static void prepare(struct service *s)
+{
+	static struct receiver receiver;
+	receiver.service = s;
+	receiver.directory = session_opener_new();
+	receiver.queue = session_opener_new();
+	pthread_mutex_init(&receiver.lock, NULL);
+	s->state = &receiver;
+	tls_prepare();
+}
+
+static err start(struct service *s)
+{
+	struct receiver *r = s->state;
+	struct hash_key random;
+	random_bytes(&random, sizeof random);
+	r->tally = tally_new(s->arena, (size_t)s->conf->smtp.sessions_max, &random);
+	if (r->tally == NULL)
+		return FAIL(MEMORY);
+	for (size_t i = 0; i < r->listeners_count; i++) {
+		struct listener *l = &r->listeners[i];
+		TRY(loop_add(s->loop, &l->watch, l->fd, EPOLLIN | EPOLLEXCLUSIVE, on_connection, l));
+	}
+	return OK;
+}
+
+static void retire(struct service *s)
+{
+	struct receiver *r = s->state;
+	for (size_t i = 0; i < r->listeners_count; i++) {
+		loop_remove(s->loop, &r->listeners[i].watch);
+		fd_close(&r->listeners[i].fd);
+	}
+	r->retiring = true;
+	if (atomic_load(&r->sessions) == 0)
+		service_finish(s);
+}
+
+static const struct role role_receiver = { .name = "receiver",
+	.prepare = prepare,
+	.channel = channel,
+	.listener = listener,
+	.key = key,
+	.start = start,
+	.retire = retire };
+
+int main(int argc, char **argv) { return role_main(&role_receiver, argc, argv); }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that takes mail in by SMTP and LMTP, a thread per session. It knows the dialogue; who may send what to whom
+ * is decided by `directory`, whether a message is accepted by `queue`. */
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/tally.h"
+#include "ipc/desk.h"
+#include "ipc/role.h"
+#include "tls/tls.h"
+
+enum { LISTENERS_MAX = 64 };
+
+/* What is different on the ports. */
+struct service_kind {
+	const char *name;
+	bool lmtp;         /* RFC 2033 */
+	bool submission;   /* RFC 6409: nothing without a login */
+	bool implicit_tls; /* RFC 8314 3.3 */
+};
+
+struct receiver;
+
+struct listener {
+	struct receiver *receiver;
+	struct loop_watch watch;
+	int fd;
+	const struct service_kind *kind;
+};
+
+struct receiver {
+	struct service *service;
+	struct session_opener *directory, *queue;
+	pthread_mutex_t lock; /* of tls and tally */
+	struct tls_server *tls;
+	struct tally *tally;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listeners_count;
+	atomic_uint sessions;
+	bool retiring;
+};
+
+/* An accepted connection, handed to its thread. */
+struct caller {
+	struct caller *next;
+	struct receiver *receiver;
+	const struct service_kind *kind;
+	struct address address;
+	unsigned port;
+	int fd;
+	struct tls_server *tls; /* the one of the moment it came; NULL: none */
+};
+
+/* The thread's function; the caller belongs to it. */
+void *receive_mail(void *caller);
+/* Its thread has done with it. */
+void caller_free(struct caller *c);
