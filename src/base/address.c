@@ -95,3 +95,11 @@ struct network network_around(const struct address *a)
 	unsigned bits = address_is_v4(a) ? V4_BITS + 24 : 64;
 	return (struct network){ masked(a, bits), bits };
 }
+
+bool networks_have(const struct network *networks, size_t count, const struct address *a)
+{
+	for (size_t i = 0; i < count; i++)
+		if (network_has(&networks[i], a))
+			return true;
+	return false;
+}

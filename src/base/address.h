@@ -24,3 +24,5 @@ void network_write(struct buf *b, const struct network *n);
 bool network_has(const struct network *n, const struct address *a);
 /* The network of which limits are counted: an IPv4 /24, an IPv6 /64. */
 struct network network_around(const struct address *a);
+/* Whether any of them has it. */
+bool networks_have(const struct network *networks, size_t count, const struct address *a);

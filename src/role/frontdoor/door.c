@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "os/fd.h"
+#include "os/peer.h"
 #include "os/random.h"
 #include "role/frontdoor/frontdoor.h"
 
@@ -18,29 +19,6 @@ void session_name(char room[33])
 	struct buf text = { .p = room, .room = 32 };
 	buf_hex(&text, &name, sizeof name);
 	room[text.n] = '\0';
-}
-
-static bool is_internal(const struct frontdoor *door, const struct address *a)
-{
-	const struct conf_networks *networks = &door->service->conf->server.internal_networks;
-	for (size_t i = 0; i < networks->count; i++)
-		if (network_has(&networks->items[i], a))
-			return true;
-	return false;
-}
-
-void guest_take_address(struct guest *g, const struct sockaddr_storage *from)
-{
-	if (from->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
-		memcpy(g->address.bytes, &six->sin6_addr, 16);
-		g->port = ntohs(six->sin6_port);
-	} else if (from->ss_family == AF_INET) {
-		const struct sockaddr_in *four = (const struct sockaddr_in *)from;
-		g->address.bytes[10] = g->address.bytes[11] = 0xff;
-		memcpy(g->address.bytes + 12, &four->sin_addr, 4);
-		g->port = ntohs(four->sin_port);
-	}
 }
 
 static void refuse(const struct frontdoor *door, const struct guest *g, int fd, const char *reason)
@@ -76,10 +54,11 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 {
 	struct frontdoor *door = l->door;
 	const struct conf_imap *conf = &door->service->conf->imap;
+	const struct conf_networks *internal_networks = &door->service->conf->server.internal_networks;
 	struct guest g = { .door = door };
 	memcpy(g.service, l->service, sizeof g.service);
-	guest_take_address(&g, from);
-	bool internal = is_internal(door, &g.address);
+	IGNORE(peer_of(from, &g.address, &g.port)); /* listeners are IP sockets */
+	bool internal = networks_have(internal_networks->items, internal_networks->count, &g.address);
 	if (l->internal_only && !internal) {
 		refuse(door, &g, fd, "this service is for internal_networks only");
 		return;

@@ -75,9 +75,7 @@ void guest_pump(struct guest *g);
 struct block *block_take(struct frontdoor *door);
 void block_give(struct frontdoor *door, struct block **block);
 
-/* door.c: listeners are noted as they come and opened when everything is there. guest_take_address: the address as the kernel says it. */
-struct sockaddr_storage;
-void guest_take_address(struct guest *g, const struct sockaddr_storage *from);
+/* door.c: listeners are noted as they come and opened when everything is there. */
 void door_listen(struct frontdoor *door, str service, int fd);
 void door_open(struct frontdoor *door);
 void door_close(struct frontdoor *door);

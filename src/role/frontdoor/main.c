@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "os/fd.h"
+#include "os/peer.h"
 #include "os/random.h"
 #include "role/frontdoor/frontdoor.h"
 
@@ -12,13 +10,10 @@ enum { ENOUGH_FOR_MOST = 16384 };
 static err on_encrypt(struct frontdoor *door, const struct msg_encrypt *m, uint32_t tag)
 {
 	struct guest g = { .door = door, .greeted = true };
-	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-	socklen_t length = sizeof from;
 	(void)tag;
 	memcpy(g.service, m->service.p, m->service.n);
 	memcpy(g.session, m->session.p, m->session.n);
-	if (getpeername(m->socket, (struct sockaddr *)&from, &length) == 0)
-		guest_take_address(&g, &from);
+	IGNORE(peer_of_socket(m->socket, &g.address, &g.port)); /* for the log only */
 	guest_begin(door, m->socket, &g);
 	return OK;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/greeter/session.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "base/address.h"
 #include "os/fd.h"
+#include "os/peer.h"
 #include "proto/imap/id.h"
 
 enum { OUTPUT_ROOM = 4096, SESSION_BUDGET = 96 << 10, GOODBYE_MS = 2000 };
@@ -177,25 +175,10 @@ static void serve(struct session *s)
 /* Who it is, for the log; and whether from this very machine. What counts is what the kernel says. */
 static void note_client(struct session *s)
 {
-	struct sockaddr_storage peer = { 0 };
-	socklen_t length = sizeof peer;
 	struct address a = { { 0 } };
 	unsigned port = 0;
-	int socket = s->visitor->socket >= 0 ? s->visitor->socket : s->visitor->stream;
-	if (getpeername(socket, (struct sockaddr *)&peer, &length) != 0)
+	if (failed(peer_of_socket(s->visitor->socket >= 0 ? s->visitor->socket : s->visitor->stream, &a, &port)))
 		return;
-	if (peer.ss_family == AF_INET6) {
-		struct sockaddr_in6 *six = (struct sockaddr_in6 *)&peer;
-		memcpy(a.bytes, &six->sin6_addr, 16);
-		port = ntohs(six->sin6_port);
-	} else if (peer.ss_family == AF_INET) {
-		struct sockaddr_in *four = (struct sockaddr_in *)&peer;
-		a.bytes[10] = a.bytes[11] = 0xff;
-		memcpy(a.bytes + 12, &four->sin_addr, 4);
-		port = ntohs(four->sin_port);
-	} else {
-		return;
-	}
 	struct address v6_loopback;
 	s->plain_allowed = (address_is_v4(&a) && a.bytes[12] == 127) ||
 			   (!failed(address_parse(S("::1"), &v6_loopback)) && address_eq(&a, &v6_loopback));

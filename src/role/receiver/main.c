@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/buf.h"
 #include "os/fd.h"
+#include "os/peer.h"
 #include "os/random.h"
 #include "role/receiver/receiver.h"
 
@@ -49,28 +51,6 @@ void caller_free(struct caller *c)
 		service_finish(r->service);
 }
 
-static bool is_in(const struct conf_networks *networks, const struct address *a)
-{
-	for (size_t i = 0; i < networks->count; i++)
-		if (network_has(&networks->items[i], a))
-			return true;
-	return false;
-}
-
-static void take_address(struct caller *c, const struct sockaddr_storage *from)
-{
-	if (from->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
-		memcpy(c->address.bytes, &six->sin6_addr, 16);
-		c->port = ntohs(six->sin6_port);
-	} else if (from->ss_family == AF_INET) {
-		const struct sockaddr_in *four = (const struct sockaddr_in *)from;
-		c->address.bytes[10] = c->address.bytes[11] = 0xff;
-		memcpy(c->address.bytes + 12, &four->sin_addr, 4);
-		c->port = ntohs(four->sin_port);
-	}
-}
-
 /* A client that is turned away is told why where that needs no waiting; with TLS from the start it could not be. */
 static void refuse(struct receiver *r, struct caller *c, const char *reason)
 {
@@ -91,11 +71,13 @@ static void refuse(struct receiver *r, struct caller *c, const char *reason)
 static const char *why_not(struct receiver *r, const struct caller *c)
 {
 	const struct conf *conf = r->service->conf;
-	const bool internal = is_in(&conf->server.internal_networks, &c->address);
+	const bool internal =
+		networks_have(conf->server.internal_networks.items, conf->server.internal_networks.count, &c->address);
 	const struct tally_limits limits = { .all = conf->smtp.sessions_max,
 		.address = internal ? 0 : conf->smtp.sessions_per_address,
 		.network = internal ? 0 : conf->smtp.sessions_per_network };
-	if (c->kind->lmtp && !is_in(&conf->server.lmtp_networks, &c->address))
+	if (c->kind->lmtp &&
+		!networks_have(conf->server.lmtp_networks.items, conf->server.lmtp_networks.count, &c->address))
 		return "this service is for lmtp_networks only";
 	pthread_mutex_lock(&r->lock);
 	enum tally_answer answer = tally_enter(r->tally, &c->address, &limits);
@@ -125,7 +107,7 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 		return;
 	}
 	*c = (struct caller){ .receiver = r, .kind = l->kind, .fd = fd, .tls = r->tls };
-	take_address(c, from);
+	IGNORE(peer_of(from, &c->address, &c->port)); /* listeners are IP sockets */
 	const char *reason = why_not(r, c);
 	if (reason != NULL) {
 		refuse(r, c, reason);
