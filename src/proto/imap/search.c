@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In two steps. Reading makes a list of nodes, each followed by what belongs to it, and a list of tests in the order in
- * which they stand in the command. Then the nodes tell each test where to go on: after a test that holds, the next one
- * of an AND; after one that does not, the next one of an OR; NOT exchanges the two. All of these lie further on. */
+/* In two steps. Reading makes a tree of what the command says; the children of a node hang in the order in which they
+ * are to be asked, those that look at less of the message first. Then the tests are laid out from the end of the list to
+ * its beginning, each with its two ways on: behind a test that holds, the next one of an AND; behind one that does not,
+ * the next one of an OR; NOT exchanges the two. What lies behind is laid out already, so that all ways lead forward. */
 #include "proto/imap/search.h"
 
 #include <assert.h>
@@ -13,23 +14,34 @@
 #include "proto/imap/more.h"
 
 enum node_kind { TEST, AND, OR, NOT };
+enum cost { ROW, HEADER, BODY, COSTS }; /* what must be looked at of a message */
+enum { NONE = UINT16_MAX };
 
 struct node {
 	enum node_kind kind;
-	uint16_t first; /* the first test in it */
-	uint16_t end;   /* the first node behind it */
+	enum cost cost;   /* of the dearest test in it */
+	uint16_t test;    /* TEST */
+	uint16_t child;   /* the one to be asked last */
+	uint16_t sibling; /* the one to be asked before this one */
 };
 
 /* Each test may stand within that many nodes of its own. */
-static_assert(IMAP_SEARCH_TESTS_MAX * (IMAP_SEARCH_DEPTH_MAX + 2) <= UINT16_MAX, "nodes are counted in 16 bits");
+static_assert(IMAP_SEARCH_TESTS_MAX * (IMAP_SEARCH_DEPTH_MAX + 2) < NONE, "nodes are counted in 16 bits");
+
+/* The children of a node that is being read, by cost; in each list the latest first. */
+struct children {
+	uint16_t latest[COSTS], first[COSTS];
+};
 
 struct reader {
 	struct cur *c;
 	struct arena *a;
 	struct node *nodes;
 	uint16_t node_count;
-	struct imap_search_test *tests;
+	struct imap_search_test *tests; /* as they were read */
 	uint16_t test_count;
+	struct imap_search_test *laid_out;
+	uint16_t laid_from; /* laid out from here on */
 };
 
 enum argument { TAKES_NOTHING, TAKES_TEXT, TAKES_FIELD, TAKES_WORD, TAKES_DATE, TAKES_SIZE, TAKES_SET };
@@ -60,34 +72,72 @@ static const str fields[] = {
 	[FIELD_TO] = S("To"),
 };
 
-static uint16_t open_node(struct reader *r, enum node_kind kind)
+static uint16_t add_node(struct reader *r, struct node node)
 {
-	if (r->test_count == IMAP_SEARCH_TESTS_MAX)
-		cur_fail_with(r->c, FAIL(LIMIT), "a shorter search");
-	r->nodes = imap_more(r->a, r->nodes, sizeof *r->nodes, r->node_count);
+	r->nodes = imap_more(r->a, r->nodes, sizeof node, r->node_count);
 	if (r->nodes == NULL)
 		cur_fail_with(r->c, FAIL(MEMORY), "less memory");
 	if (!cur_ok(r->c))
-		return 0;
-	r->nodes[r->node_count] = (struct node){ .kind = kind, .first = r->test_count };
+		return NONE;
+	r->nodes[r->node_count] = node;
 	return r->node_count++;
 }
 
-static void close_node(struct reader *r, uint16_t at)
+static enum cost cost_of(enum imap_search_key key)
 {
-	if (cur_ok(r->c))
-		r->nodes[at].end = r->node_count;
+	return key < IMAP_SEARCH_SENT ? ROW : key < IMAP_SEARCH_BODY ? HEADER : BODY;
 }
 
-static void add_test(struct reader *r, struct imap_search_test test)
+static uint16_t add_test(struct reader *r, struct imap_search_test test)
 {
-	uint16_t at = open_node(r, TEST);
+	if (r->test_count == IMAP_SEARCH_TESTS_MAX)
+		cur_fail_with(r->c, FAIL(LIMIT), "a shorter search");
 	r->tests = imap_more(r->a, r->tests, sizeof test, r->test_count);
 	if (r->tests == NULL)
 		cur_fail_with(r->c, FAIL(MEMORY), "less memory");
-	if (cur_ok(r->c))
-		r->tests[r->test_count++] = test;
-	close_node(r, at);
+	if (!cur_ok(r->c))
+		return NONE;
+	r->tests[r->test_count] = test;
+	struct node node = { .kind = TEST, .cost = cost_of(test.key), .test = r->test_count++ };
+	node.child = node.sibling = NONE;
+	return add_node(r, node);
+}
+
+static struct children no_children(void) { return (struct children){ { NONE, NONE, NONE }, { NONE, NONE, NONE } }; }
+
+static void add_child(struct reader *r, struct children *children, uint16_t child)
+{
+	if (!cur_ok(r->c))
+		return;
+	enum cost cost = r->nodes[child].cost;
+	r->nodes[child].sibling = children->latest[cost];
+	if (children->latest[cost] == NONE)
+		children->first[cost] = child;
+	children->latest[cost] = child;
+}
+
+/* A node over these children, of which there is at least one. */
+static uint16_t add_parent(struct reader *r, enum node_kind kind, const struct children *children)
+{
+	struct node node = { .kind = kind, .child = NONE, .sibling = NONE };
+	uint16_t *link = &node.child;
+	for (unsigned left = COSTS; cur_ok(r->c) && left > 0; left--) {
+		enum cost cost = (enum cost)(left - 1);
+		if (children->latest[cost] == NONE)
+			continue;
+		if (node.child == NONE)
+			node.cost = cost;
+		*link = children->latest[cost];
+		link = &r->nodes[children->first[cost]].sibling;
+	}
+	return add_node(r, node);
+}
+
+static uint16_t add_not(struct reader *r, uint16_t negated)
+{
+	struct children children = no_children();
+	add_child(r, &children, negated);
+	return add_parent(r, NOT, &children);
 }
 
 static str search_text(struct reader *r)
@@ -144,108 +194,91 @@ static void read_argument(struct reader *r, const struct row *row, struct imap_s
 	}
 }
 
-/* A search key by its name; false when it is none of the table. */
-static bool named_key(struct reader *r, str name)
+static uint16_t named_key(struct reader *r, str name)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		if (!str_eq_nocase(name, rows[i].name))
-			continue;
-		bool is_negated = rows[i].argument == TAKES_WORD && rows[i].parameter == 1;
-		uint16_t around = is_negated ? open_node(r, NOT) : 0;
-		struct imap_search_test test = { .key = rows[i].key };
-		read_argument(r, &rows[i], &test);
-		add_test(r, test);
-		if (is_negated)
-			close_node(r, around);
-		return true;
+	size_t i = 0;
+	while (i < sizeof rows / sizeof *rows && !str_eq_nocase(name, rows[i].name))
+		i++;
+	if (i == sizeof rows / sizeof *rows) {
+		cur_fail(r->c, "a search key");
+		return NONE;
 	}
-	return false;
+	struct imap_search_test test = { .key = rows[i].key };
+	read_argument(r, &rows[i], &test);
+	uint16_t at = add_test(r, test);
+	bool is_negated = rows[i].argument == TAKES_WORD && rows[i].parameter == 1;
+	return is_negated ? add_not(r, at) : at;
 }
 
-static void search_key(struct reader *r, unsigned depth);
+static uint16_t search_key(struct reader *r, unsigned depth);
 
 /* search-key *(SP search-key): all of them must hold */
-static void all_of(struct reader *r, unsigned depth)
+static uint16_t all_of(struct reader *r, unsigned depth)
 {
-	uint16_t at = open_node(r, AND);
+	struct children children = no_children();
 	do
-		search_key(r, depth);
+		add_child(r, &children, search_key(r, depth));
 	while (cur_take(r->c, ' '));
-	close_node(r, at);
+	return add_parent(r, AND, &children);
 }
 
-static void not(struct reader * r, unsigned depth)
+static uint16_t either(struct reader *r, unsigned depth)
 {
-	uint16_t at = open_node(r, NOT);
-	imap_space(r->c);
-	search_key(r, depth);
-	close_node(r, at);
+	struct children children = no_children();
+	for (unsigned i = 0; i < 2; i++) {
+		imap_space(r->c);
+		add_child(r, &children, search_key(r, depth));
+	}
+	return add_parent(r, OR, &children);
 }
 
-static void either(struct reader *r, unsigned depth)
-{
-	uint16_t at = open_node(r, OR);
-	imap_space(r->c);
-	search_key(r, depth);
-	imap_space(r->c);
-	search_key(r, depth);
-	close_node(r, at);
-}
-
-static void message_set(struct reader *r)
+static uint16_t message_set(struct reader *r)
 {
 	struct imap_search_test test = { .key = IMAP_SEARCH_SET };
 	test.set = imap_sequence(r->c, r->a);
-	add_test(r, test);
+	return add_test(r, test);
 }
 
 /* search-key = "ALL" / … / "NOT" SP search-key / "OR" SP search-key SP search-key / sequence-set /
  * "(" search-key *(SP search-key) ")" */
-static void search_key(struct reader *r, unsigned depth)
+static uint16_t search_key(struct reader *r, unsigned depth)
 {
 	int next = cur_peek(r->c);
 	if (depth == IMAP_SEARCH_DEPTH_MAX)
 		cur_fail_with(r->c, FAIL(LIMIT), "a search that is less deep");
-	if (next == '*' || (next >= '0' && next <= '9')) {
-		message_set(r);
-		return;
-	}
+	if (next == '*' || (next >= '0' && next <= '9'))
+		return message_set(r);
 	if (cur_take(r->c, '(')) {
-		all_of(r, depth + 1);
+		uint16_t group = all_of(r, depth + 1);
 		cur_need_str(r->c, S(")"));
-		return;
+		return group;
 	}
 	str name = imap_atom(r->c, "a search key");
-	if (str_eq_nocase(name, S("NOT")))
-		not(r, depth + 1);
-	else if (str_eq_nocase(name, S("OR")))
-		either(r, depth + 1);
-	else if (!named_key(r, name))
-		cur_fail(r->c, "a search key");
+	if (str_eq_nocase(name, S("OR")))
+		return either(r, depth + 1);
+	if (!str_eq_nocase(name, S("NOT")))
+		return named_key(r, name);
+	imap_space(r->c);
+	return add_not(r, search_key(r, depth + 1));
 }
 
-/* Children of an AND or an OR: one that does not decide leads to the first test of the next. */
-static void lead(struct reader *r, uint16_t at, uint16_t yes, uint16_t no)
+/* Lays out what belongs to a node before what is laid out already, and says where to enter it. */
+static uint16_t lay_out(struct reader *r, uint16_t at, uint16_t yes, uint16_t no)
 {
-	struct node *node = &r->nodes[at];
+	const struct node *node = &r->nodes[at];
 	if (node->kind == TEST) {
-		r->tests[node->first].yes = yes;
-		r->tests[node->first].no = no;
-		return;
+		struct imap_search_test *test = &r->laid_out[--r->laid_from];
+		*test = r->tests[node->test];
+		test->yes = yes;
+		test->no = no;
+		return r->laid_from;
 	}
-	if (node->kind == NOT) {
-		lead(r, (uint16_t)(at + 1), no, yes);
-		return;
-	}
-	for (uint16_t child = (uint16_t)(at + 1); child < node->end; child = r->nodes[child].end) {
-		uint16_t behind = r->nodes[child].end;
-		bool is_last = behind >= node->end;
-		uint16_t next = is_last ? 0 : r->nodes[behind].first;
-		if (node->kind == AND)
-			lead(r, child, is_last ? yes : next, no);
-		else
-			lead(r, child, yes, is_last ? no : next);
-	}
+	if (node->kind == NOT)
+		return lay_out(r, node->child, no, yes);
+	uint16_t entry = NONE, *way_on = node->kind == AND ? &yes : &no;
+	for (uint16_t child = node->child; child != NONE; child = r->nodes[child].sibling)
+		*way_on = entry = lay_out(r, child, yes, no);
+	return entry;
 }
 
 static void charset(struct reader *r)
@@ -264,14 +297,18 @@ err imap_search_parse(struct cur *c, struct arena *a, struct imap_search *out)
 {
 	struct reader r = { .c = c, .a = a };
 	charset(&r);
-	all_of(&r, 0);
+	uint16_t root = all_of(&r, 0);
 	cur_end(c);
+	r.laid_out = cur_ok(c) ? NEW(a, struct imap_search_test, r.test_count) : NULL;
+	if (r.laid_out == NULL)
+		cur_fail_with(c, FAIL(MEMORY), "less memory");
 	TRY(c->e);
-	lead(&r, 0, IMAP_SEARCH_MATCH, IMAP_SEARCH_NO_MATCH);
-	struct imap_search search = { .tests = r.tests, .count = r.test_count };
-	for (uint16_t i = 0; i < r.test_count; i++)
-		if (r.tests[i].key > search.highest)
-			search.highest = r.tests[i].key;
+	r.laid_from = r.test_count;
+	struct imap_search search = { .tests = r.laid_out, .count = r.test_count };
+	search.start = lay_out(&r, root, IMAP_SEARCH_MATCH, IMAP_SEARCH_NO_MATCH);
+	for (uint16_t i = 0; i < search.count; i++)
+		if (search.tests[i].key > search.highest)
+			search.highest = search.tests[i].key;
 	*out = search;
 	return OK;
 }

@@ -7,7 +7,8 @@
  *		at = holds(&search.tests[at], message) ? search.tests[at].yes : search.tests[at].no;
  *	return at == IMAP_SEARCH_MATCH;
  *
- * Both ways lead forward, so that this ends, looks at no test twice, and stops as soon as the answer is clear. */
+ * Both ways lead forward, so that this ends, looks at no test twice, and stops as soon as the answer is clear. Tests
+ * that look at less of the message come first, as far as the program allows. */
 #pragma once
 #include "base/arena.h"
 #include "base/cur.h"

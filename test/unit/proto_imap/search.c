@@ -40,6 +40,12 @@ static const struct { const char *args; enum err_code want; const char *written;
 	{ "NOT (SEEN DRAFT)",    ERR_NONE, "flag 8=8?1:M flag 16=16?N:M" },
 	{ "OR (SEEN 1) (DRAFT 2)", ERR_NONE, "flag 8=8?1:2 set 1:1?M:2 flag 16=16?3:N set 2:2?M:N" },
 	{ "OR OR SEEN 1 NOT (2 UNKEYWORD k)", ERR_NONE, "flag 8=8?M:1 set 1:1?M:2 set 2:2?3:M keyword [k]?M:N" },
+	/* The row before the header before the body, and as written where they are alike. */
+	{ "BODY a SUBJECT b SEEN DRAFT", ERR_NONE, "flag 8=8?1:N flag 16=16?2:N header Subject [b]?3:N body [a]?M:N" },
+	{ "OR TEXT a 1",         ERR_NONE, "set 1:1?M:1 text [a]?M:N" },
+	{ "NOT (BODY a 1) 2",    ERR_NONE, "set 2:2?1:N set 1:1?2:M body [a]?N:M" },
+	{ "OR (BODY a 1) (2 FROM b) 3", ERR_NONE,
+		"set 3:3?1:N set 2:2?2:3 address From [b]?M:3 set 1:1?4:N body [a]?M:N" },
 	{ "((((ALL))))",         ERR_NONE, "all?M:N" },
 	{ "CHARSET ISO-8859-1 ALL", ERR_UNSUPPORTED, NULL },
 	{ "CHARSET UTF-8",       ERR_SYNTAX, NULL },
