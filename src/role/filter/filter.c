@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The filter judges one message after the other, from a descriptor that it can only read. Whether an address belongs to an
+ * account is directory's to say; while it is asked the next message is looked at. */
+#include <unistd.h>
+
+#include "ipc/role.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "proto/mime/header.h"
+#include "role/filter/author.h"
+#include "role/filter/role.h"
+
+#define CONVERSATION "ipc/queue_filter.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/filter_directory.def"
+#include "ipc/conversation.h"
+
+enum {
+	JUDGEMENTS_MAX = 1000,
+	ANSWER_MS = 30000,
+	LOOK_MS = 5000,
+	SCRATCH = 8 << 20, /* bytes for the lists of one header */
+	FILTER_ARENA = 40 << 20,
+};
+
+struct filter;
+
+struct port {
+	struct filter *filter;
+	const char *peer;
+	struct channel channel;
+	struct loop_watch watch;
+	struct hear_counts heard;
+};
+
+/* A message whose authors are being asked for. */
+struct judgement {
+	struct judgement *next;
+	uint32_t tag;      /* of the queue's question */
+	uint32_t question; /* of ours */
+	size_t open;
+	int64_t since;
+};
+
+struct filter {
+	struct service *service;
+	struct arena *arena, *scratch;
+	struct port queue, directory;
+	struct judgement *judgements, *unused;
+	struct loop_timer timer;
+	uint32_t last_question;
+	char *header;
+	size_t header_max;
+};
+
+static void port_close(struct port *p)
+{
+	if (p->channel.fd < 0)
+		return;
+	loop_remove(p->filter->service->loop, &p->watch);
+	channel_close(&p->channel);
+}
+
+/* ---- verdicts ---- */
+
+static void say(struct filter *f, uint32_t tag, unsigned code, const char *status, const char *reason)
+{
+	struct msg_judged m = { .code = code, .status = str_of(status), .reason = str_of(reason) };
+	/* The queue has a deadline; what it does not hear it does not take. */
+	if (f->queue.channel.fd >= 0)
+		IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
+}
+
+static void forget(struct filter *f, struct judgement *j)
+{
+	struct judgement **at = &f->judgements;
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	j->next = f->unused;
+	f->unused = j;
+}
+
+static void cannot_ask(struct filter *f, uint32_t tag)
+{
+	say(f, tag, 451, "4.3.0", "whose addresses these are cannot be told now, try again later");
+}
+
+static void forget_late(struct filter *f, int64_t before)
+{
+	for (struct judgement *j = f->judgements, *next; j != NULL; j = next) {
+		next = j->next;
+		if (j->since > before)
+			continue;
+		cannot_ask(f, j->tag);
+		forget(f, j);
+	}
+}
+
+static void on_timer(void *to)
+{
+	struct filter *f = to;
+	forget_late(f, clock_ms() - ANSWER_MS);
+	if (f->judgements != NULL)
+		loop_timer_start(f->service->loop, &f->timer, LOOK_MS, on_timer, f);
+}
+
+/* ---- what queue asks ---- */
+
+/* As much of the message as a header may be long. */
+static err read_start(struct filter *f, int fd, uint64_t size, str *out)
+{
+	size_t want = size < f->header_max ? (size_t)size : f->header_max, n = 0;
+	while (n < want) {
+		ssize_t got = pread(fd, f->header + n, want - n, (off_t)n);
+		if (got < 0)
+			return FAIL(SYSTEM);
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	*out = str_from(f->header, n);
+	return OK;
+}
+
+static bool ask_all(struct filter *f, struct judgement *j, uint64_t account, const struct authors *authors)
+{
+	for (size_t i = 0; i < authors->count; i++, j->open++) {
+		struct msg_owns question = { .account = account, .address = authors->addresses[i] };
+		if (failed(msg_send_owns(&f->directory.channel, j->question, &question)))
+			return false;
+	}
+	return true;
+}
+
+static void ask(struct filter *f, uint64_t account, uint32_t tag, const struct authors *authors)
+{
+	struct judgement *j = f->unused;
+	if (j == NULL || f->directory.channel.fd < 0) {
+		cannot_ask(f, tag);
+		return;
+	}
+	f->unused = j->next;
+	*j = (struct judgement){
+		.tag = tag, .question = ++f->last_question, .since = clock_ms(), .next = f->judgements
+	};
+	f->judgements = j;
+	if (!ask_all(f, j, account, authors)) {
+		cannot_ask(f, tag);
+		forget(f, j);
+		return;
+	}
+	if (!f->timer.running)
+		loop_timer_start(f->service->loop, &f->timer, LOOK_MS, on_timer, f);
+}
+
+static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
+{
+	struct authors authors;
+	str start;
+	int fd = m->body;
+	err e = read_start(f, fd, m->size, &start);
+	fd_close(&fd);
+	if (failed(e)) {
+		say(f, tag, 451, "4.3.0", "the message could not be read, try again later");
+		return OK;
+	}
+	if (m->account == 0) {
+		say(f, tag, 250, "2.0.0", "");
+		return OK;
+	}
+	/* What cannot be seen may name another author. */
+	if (m->size > start.n && mime_header_size(start) == start.n) {
+		say(f, tag, 550, "5.6.0", "the header is too large");
+		return OK;
+	}
+	arena_reset(f->scratch);
+	struct refusal r = authors_read(start, f->scratch, &authors);
+	if (r.status != NULL)
+		say(f, tag, r.status[0] == '4' ? 451 : 550, r.status, r.reason);
+	else
+		ask(f, m->account, tag, &authors);
+	return OK;
+}
+
+/* ---- what directory answers ---- */
+
+static err on_owned(struct filter *f, const struct msg_owned *m, uint32_t tag)
+{
+	struct judgement *j = f->judgements;
+	while (j != NULL && j->question != tag)
+		j = j->next;
+	if (j == NULL)
+		return OK; /* it was answered without */
+	if (!m->owned)
+		say(f, j->tag, 550, "5.7.1", "an address in From or Sender does not belong to the account");
+	else if (--j->open == 0)
+		say(f, j->tag, 250, "2.0.0", "");
+	else
+		return OK;
+	forget(f, j);
+	return OK;
+}
+
+#define CONVERSATION "ipc/queue_filter.def"
+#define HEAR queue_hear
+#define HEAR_PEER struct filter
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+#define CONVERSATION "ipc/filter_directory.def"
+#define HEAR directory_hear
+#define HEAR_PEER struct filter
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+static void on_port(void *to, uint32_t events)
+{
+	struct port *p = to;
+	struct filter *f = p->filter;
+	(void)events;
+	err e = channel_receive(&p->channel);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = p == &f->queue ? queue_hear(f, &p->heard, p->channel.in)
+				   : directory_hear(f, &p->heard, p->channel.in);
+	if (!failed(e))
+		return;
+	if (e.code != ERR_CLOSED)
+		LOG(&f->service->log, channel_broken, F_TEXT("peer", str_of(p->peer)), F_ERR(e));
+	port_close(p);
+	forget_late(f, INT64_MAX);
+}
+
+/* ---- the role ---- */
+
+static struct filter *filter_of(struct service *s)
+{
+	if (s->state != NULL)
+		return s->state;
+	struct arena *a = arena_new("filter", FILTER_ARENA);
+	struct filter *f = NEW(a, struct filter, 1);
+	*f = (struct filter){ .service = s, .arena = a, .scratch = arena_new("filter header", SCRATCH) };
+	f->queue = (struct port){ .filter = f, .peer = "queue", .channel.fd = -1 };
+	f->directory = (struct port){ .filter = f, .peer = "directory", .channel.fd = -1 };
+	struct judgement *j = NEW(a, struct judgement, JUDGEMENTS_MAX);
+	for (size_t i = 0; i < JUDGEMENTS_MAX; i++) {
+		j[i].next = f->unused;
+		f->unused = &j[i];
+	}
+	s->state = f;
+	return f;
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct filter *f = filter_of(s);
+	struct port *p = str_eq(peer, S("queue")) ? &f->queue : str_eq(peer, S("directory")) ? &f->directory : NULL;
+	(void)account;
+	(void)pid;
+	if (p == NULL) {
+		close(fd);
+		return;
+	}
+	port_close(p);
+	forget_late(f, INT64_MAX); /* answers of the old peer, or for it, are void */
+	p->channel = channel_of(fd, s->in, s->out);
+	p->heard = (struct hear_counts){ 0 };
+	if (failed(loop_add(s->loop, &p->watch, fd, EPOLLIN, on_port, p)))
+		port_close(p);
+}
+
+static err start(struct service *s)
+{
+	struct filter *f = filter_of(s);
+	f->header_max = (size_t)s->conf->smtp.header_max;
+	f->header = NEW(f->arena, char, f->header_max);
+	return f->header != NULL ? OK : FAIL(MEMORY);
+}
+
+static void stop(struct service *s)
+{
+	struct filter *f = filter_of(s);
+	port_close(&f->queue);
+	port_close(&f->directory);
+	loop_timer_stop(s->loop, &f->timer);
+	struct arena *a = f->arena;
+	arena_free(&f->scratch);
+	s->state = NULL;
+	arena_free(&a);
+}
+
+const struct role role_filter = { .name = "filter", .channel = channel, .start = start, .stop = stop };
