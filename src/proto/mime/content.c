@@ -159,7 +159,9 @@ static void join(struct reader *r, const struct piece *p, size_t count, bool ext
 	size_t room = 2;
 	for (size_t i = 0; i < count; i++)
 		room += p[i].extended || !extended ? p[i].value.n : 3 * p[i].value.n;
-	struct buf written = buf_in(r->a, room), value = buf_in(r->a, room);
+	struct buf written = buf_in(r->a, room), value = buf_in(r->a, room), name = buf_in(r->a, p->name.n + 1);
+	buf_add(&name, p->name);
+	buf_byte(&name, '*');
 	if (extended && !p[0].extended)
 		buf_add(&written, S("''"));
 	str charset = NO_STR;
@@ -178,10 +180,11 @@ static void join(struct reader *r, const struct piece *p, size_t count, bool ext
 		else
 			buf_add(&value, text);
 	}
-	if (written.lost || value.lost)
+	if (written.lost || value.lost || name.lost)
 		return;
 	struct mime_parameter *made = add(r, p[0].name, buf_str(&value));
 	if (made != NULL && extended) {
+		made->written_name = buf_str(&name);
 		made->written = buf_str(&written);
 		made->charset = charset;
 	}

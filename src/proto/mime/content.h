@@ -12,10 +12,11 @@ enum { MIME_PARAMETER_PIECES_MAX = 1000 };
 
 struct mime_parameter {
 	struct mime_parameter *next;
-	str name;    /* as written; without the asterisks of RFC 2231 */
-	str value;   /* without quotes */
-	str written; /* for "name*=...": the value with charset and percent signs; else absent */
-	str charset; /* named by RFC 2231; else absent */
+	str name;         /* as written; without the asterisks of RFC 2231 */
+	str value;        /* without quotes */
+	str written_name; /* for "name*=...": that name with its asterisk; else absent */
+	str written;      /* and the value with charset and percent signs */
+	str charset;      /* named by RFC 2231; else absent */
 };
 
 /* A field "value *(; name=value)". Absent strings have p == NULL. */

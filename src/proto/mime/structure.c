@@ -65,22 +65,16 @@ static struct fields fields_read(struct writer *w, const struct mime_part *part)
 	return f;
 }
 
-static void parameter_write(struct buf *b, str name, bool extended, str value)
+static void parameter_write(struct buf *b, str name, str value)
 {
 	if (b->p[b->n - 1] != '(')
 		buf_byte(b, ' ');
-	if (extended) {
-		/* A name with its asterisk is what clients decode by RFC 2231. Tokens hold nothing to escape. */
-		buf_byte(b, '"');
-		buf_add(b, name);
-		buf_add(b, S("*\""));
-	} else {
-		mime_imap_string(b, name);
-	}
+	mime_imap_string(b, name);
 	buf_byte(b, ' ');
 	mime_imap_string(b, value);
 }
 
+/* Those of RFC 2231 go out as they came in, with asterisk, charset and percent signs: clients decode them. */
 static void parameters_write(struct buf *b, const struct mime_parameter *list, bool charset)
 {
 	if (list == NULL && !charset) {
@@ -88,10 +82,12 @@ static void parameters_write(struct buf *b, const struct mime_parameter *list, b
 		return;
 	}
 	buf_byte(b, '(');
-	for (const struct mime_parameter *p = list; p != NULL && !b->lost; p = p->next)
-		parameter_write(b, p->name, p->written.p != NULL, p->written.p != NULL ? p->written : p->value);
+	for (const struct mime_parameter *p = list; p != NULL && !b->lost; p = p->next) {
+		bool extended = p->written.p != NULL;
+		parameter_write(b, extended ? p->written_name : p->name, extended ? p->written : p->value);
+	}
 	if (charset && !b->lost)
-		parameter_write(b, S("charset"), false, S("us-ascii")); /* RFC 2046 4.1.2: the default */
+		parameter_write(b, S("charset"), S("us-ascii")); /* RFC 2046 4.1.2: the default */
 	buf_byte(b, ')');
 }
 
