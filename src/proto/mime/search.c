@@ -64,12 +64,21 @@ static struct match match_of(const struct mime_needle *needle)
 /* text is valid UTF-8. */
 static void match_text(struct match *m, str text)
 {
+	const uint32_t *characters = m->needle->characters;
 	uint32_t c;
-	while (!m->found && utf8_take(&text, &c)) {
-		c = mime_fold(c);
-		while (m->matched > 0 && c != m->needle->characters[m->matched])
+	while (!m->found && text.n > 0) {
+		if ((*text.p & 0x80) == 0) {
+			c = fold_first[(unsigned char)*text.p];
+			text.p++;
+			text.n--;
+		} else if (utf8_take(&text, &c)) {
+			c = mime_fold(c);
+		} else {
+			return;
+		}
+		while (m->matched > 0 && c != characters[m->matched])
 			m->matched = m->needle->back[m->matched];
-		m->matched += c == m->needle->characters[m->matched];
+		m->matched += c == characters[m->matched];
 		m->found = m->matched == m->needle->count;
 	}
 }
