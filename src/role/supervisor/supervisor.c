@@ -57,21 +57,12 @@ static bool takes_part(const struct supervisor *s, const struct row *row)
 	return !s->setup->offline || (row->flags & OFFLINE) != 0;
 }
 
-/* The program of a row: installed, or where a build leaves it. */
 static int open_program(const char *folder, const char *role)
 {
 	char path[PATH_MAX];
-	for (int i = 0; i < 2; i++) {
-		struct buf b = BUF_ON(path);
-		if (i == 0)
-			buf_addf(&b, "%s/siegel-%s", folder, role);
-		else
-			buf_addf(&b, "%s/src/role/%s/siegel-%s", folder, role, role);
-		int fd = b.lost ? -1 : open(path, O_PATH | O_CLOEXEC);
-		if (fd >= 0)
-			return fd;
-	}
-	return -1;
+	struct buf b = BUF_ON(path);
+	buf_addf(&b, "%s/siegel-%s", folder, role);
+	return b.lost ? -1 : open(path, O_PATH | O_CLOEXEC);
 }
 
 static err open_row(struct supervisor *s, size_t i, struct buf *reason)

@@ -10,7 +10,7 @@ struct supervisor_setup {
 	const char *conf_path;
 	const str *overrides;
 	size_t overrides_count;
-	const char *programs;   /* folder of the programs, or of a build */
+	const char *programs;   /* the folder that they lie in */
 	bool offline;           /* only what an administrator's command needs; no listeners but its socket */
 	struct folders folders; /* opened and locked; they become the supervisor's */
 	/* Called once, when every process serves. */
