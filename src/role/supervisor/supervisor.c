@@ -73,13 +73,12 @@ static err open_row(struct supervisor *s, size_t i, struct buf *reason)
 		buf_addf(reason, "the program siegel-%s is missing in %s", row->role, s->setup->programs);
 		return FAIL(ABSENT);
 	}
-	TRY(user_of_role(row->role, &s->users[i], reason));
-	if (*row->home == '\0')
-		return OK;
-	/* The folder above the accounts' own stays the server's: a mailbox process is handed only its own. */
-	const struct user self = { geteuid(), getegid(), false };
-	return folder_open(
-		&s->folders, row->home, (row->flags & ON_DEMAND) != 0 ? &self : &s->users[i], &s->homes[i], reason);
+	/* A mailbox process has its account's user number, and the folder above the accounts' own stays the server's. */
+	if ((row->flags & ON_DEMAND) != 0)
+		s->users[i] = (struct user){ geteuid(), getegid(), false };
+	else
+		TRY(user_of_role(row->role, &s->users[i], reason));
+	return *row->home != '\0' ? folder_open(&s->folders, row->home, &s->users[i], &s->homes[i], reason) : OK;
 }
 
 static err open_rows(struct supervisor *s, struct buf *reason)
