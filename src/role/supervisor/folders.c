@@ -193,25 +193,25 @@ static err read_all(int fd, size_t longest, struct arena *a, str *out)
 	return OK;
 }
 
-err folder_read(
-	int folder, const char *name, bool secret, size_t longest, struct arena *a, str *out, struct buf *reason)
+err folder_read(const struct file_wanted *file, struct arena *a, str *out, struct buf *reason)
 {
 	struct stat st;
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = openat(file->folder, file->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		bool missing = errno == ENOENT;
-		IGNORE(cannot(reason, "read", name)); /* the sentence is what we want of it */
+		IGNORE(cannot(reason, "read", file->name)); /* the sentence is what we want of it */
 		return missing ? FAIL(ABSENT) : FAIL(SYSTEM);
 	}
 	err e = fstat(fd, &st) == 0 ? OK : FAIL(SYSTEM);
-	if (!failed(e) && secret && ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & OTHERS_ANY) != 0)) {
-		buf_addf(reason, "%s can be read by others; it must belong to %s, with mode 600", name,
+	bool others = (st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & OTHERS_ANY) != 0;
+	if (!failed(e) && file->secret && others) {
+		buf_addf(reason, "%s can be read by others; it must belong to %s, with mode 600", file->name,
 			user_is_root() ? "root" : "the user who starts the server");
 		e = FAIL(DENIED);
 	} else if (!failed(e)) {
-		e = read_all(fd, longest, a, out);
+		e = read_all(fd, file->longest, a, out);
 		if (failed(e))
-			buf_addf(reason, "%s cannot be read: %s", name, err_text(e));
+			buf_addf(reason, "%s cannot be read: %s", file->name, err_text(e));
 	}
 	close(fd);
 	return e;

@@ -27,6 +27,11 @@ err folder_open(const struct folders *f, const char *name, const struct user *ow
 err folder_open_in(
 	int parent, const char *path, const char *name, const struct user *owner, int *out, struct buf *reason);
 
-/* The bytes of a file that only this user may read if it is secret. ERR_ABSENT, ERR_DENIED, ERR_LIMIT, ERR_SYSTEM. */
-err folder_read(
-	int folder, const char *name, bool secret, size_t longest, struct arena *a, str *out, struct buf *reason);
+/* The bytes of a file; a secret one may be readable by its owner only. ERR_ABSENT, ERR_DENIED, ERR_LIMIT, ERR_SYSTEM. */
+struct file_wanted {
+	int folder;
+	const char *name;
+	bool secret;
+	size_t longest;
+};
+err folder_read(const struct file_wanted *file, struct arena *a, str *out, struct buf *reason);

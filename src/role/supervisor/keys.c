@@ -27,9 +27,11 @@ static err make_pseudonym(int folder, struct buf *reason)
 static err read_tls(int folder, struct arena *a, struct keys *out, struct buf *reason)
 {
 	static const str hint = { "; \"siegel init\" makes a first one, signed by itself", 52 };
-	err e = folder_read(folder, "tls.key", true, KEY_MAX, a, &out->tls_key, reason);
+	const struct file_wanted key = { folder, "tls.key", true, KEY_MAX };
+	const struct file_wanted certificates = { folder, "tls.crt", false, CERTIFICATES_MAX };
+	err e = folder_read(&key, a, &out->tls_key, reason);
 	if (!failed(e))
-		e = folder_read(folder, "tls.crt", false, CERTIFICATES_MAX, a, &out->tls_certificates, reason);
+		e = folder_read(&certificates, a, &out->tls_certificates, reason);
 	if (e.code == ERR_ABSENT)
 		buf_add(reason, hint);
 	return e;
@@ -44,8 +46,9 @@ err keys_read(const struct folders *f, bool with_tls, struct arena *a, struct ke
 	err e = with_tls ? read_tls(folder, a, &keys, reason) : OK;
 	if (!failed(e))
 		e = make_pseudonym(folder, reason);
+	const struct file_wanted pseudonym = { folder, "pseudonym", true, PSEUDONYM_KEY };
 	if (!failed(e))
-		e = folder_read(folder, "pseudonym", true, PSEUDONYM_KEY, a, &keys.pseudonym, reason);
+		e = folder_read(&pseudonym, a, &keys.pseudonym, reason);
 	close(folder);
 	if (!failed(e))
 		*out = keys;

@@ -40,7 +40,8 @@ err configuration_read(const struct supervisor_setup *setup, struct arena *a, st
 	struct buf reason = BUF_ON(room);
 	str path = str_of(setup->conf_path), text;
 	size_t slash = str_find_last(path, '/');
-	err e = folder_read(AT_FDCWD, setup->conf_path, false, CONF_FILE_MAX, a, &text, &reason);
+	const struct file_wanted file = { AT_FDCWD, setup->conf_path, false, CONF_FILE_MAX };
+	err e = folder_read(&file, a, &text, &reason);
 	if (failed(e)) {
 		setup->complain(setup->to, buf_str(&reason));
 		return e;
