@@ -59,8 +59,12 @@ struct process *process_new(
 	p->lifeline_watch.fd = p->exit_watch.fd = -1;
 	snprintf(p->instance, sizeof p->instance, "%s", instance);
 	snprintf(p->name, sizeof p->name, *instance != '\0' && account == 0 ? "%s-%s" : "%s", row->role, instance);
-	p->next = s->processes;
-	s->processes = p;
+	struct process **end =
+		&s->processes; /* those of accounts stand in front, the others in the order of their start */
+	while (account == 0 && *end != NULL)
+		end = &(*end)->next;
+	p->next = *end;
+	*end = p;
 	if (account != 0) {
 		p->next_of_account = s->accounts[bucket_of(account)];
 		s->accounts[bucket_of(account)] = p;
@@ -316,8 +320,8 @@ static err execute(struct process *p, int lifeline)
 	snprintf(newest, sizeof newest, "%u", (unsigned)c->landlock_abi_max);
 	char *const arguments[ARGUMENTS] = { name, account, newest, c->required ? required : optional,
 		p->user.changes && !row_is_shared(p->row) ? own : shared, NULL };
-	const struct spawn wanted = { p->program, lifeline, p->home, p->user.changes, p->user.uid, p->user.gid,
-		arguments };
+	const struct spawn wanted = { p->program, lifeline, p->supervisor->errors[1], p->home, p->user.changes,
+		p->user.uid, p->user.gid, arguments };
 	return spawn(&wanted, &p->pid, &p->exit);
 }
 

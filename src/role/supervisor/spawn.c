@@ -41,7 +41,8 @@ static int become_user(const struct spawn *s)
 
 static int place_descriptors(const struct spawn *s, int null)
 {
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(s->lifeline, LIFELINE) < 0)
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(s->errors, STDERR_FILENO) < 0 ||
+		dup2(s->lifeline, LIFELINE) < 0)
 		return -1;
 	if (s->home < 0)
 		return close(HOME) == 0 ? chdir("/") : -1;

@@ -8,6 +8,7 @@
 struct spawn {
 	int program;       /* descriptor of the executable */
 	int lifeline;      /* becomes descriptor 3 */
+	int errors;        /* becomes descriptor 2 */
 	int home;          /* becomes descriptor 4 and the current folder; -1: none, and the current folder is / */
 	bool changes_user; /* only root can */
 	uid_t user;

@@ -71,6 +71,8 @@ struct supervisor {
 	struct hear_counts mailroom_heard;
 	struct loop_watch mailroom_watch, signal_watch;
 	int signals;
+	int errors[2]; /* the pipe that processes have as their standard error */
+	struct loop_watch errors_watch;
 	struct loop_timer patience; /* with processes that are to become ready */
 	struct admin *reload_caller;
 	unsigned reload_waits; /* new processes that do not serve yet */

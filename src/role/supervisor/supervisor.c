@@ -2,6 +2,7 @@
 /* The start, step by step, and the main loop. What follows from a process' life stands in supervision.c. */
 #include "role/supervisor/supervisor.h"
 
+#include "role/supervisor/last_words.h"
 #include "role/supervisor/notify.h"
 #include "role/supervisor/process.h"
 #include "role/supervisor/reload.h"
@@ -151,6 +152,7 @@ static err prepare_self(struct supervisor *s)
 	s->mailroom = channel_of(-1, s->service.in, s->service.out);
 	s->mailroom_watch.fd = -1;
 	s->door = admin_door_new(&s->service, supervisor_verbs, s);
+	TRY(last_words_open(s));
 	return take_signals(s);
 }
 
@@ -240,6 +242,7 @@ static void clean_up(struct supervisor *s)
 	arena_free(&s->conf_arena);
 	arena_free(&s->service.arena);
 	fd_close(&s->signals);
+	last_words_close(s);
 	loop_free(&s->service.loop);
 }
 
@@ -247,7 +250,7 @@ int supervisor_serve(const struct supervisor_setup *setup)
 {
 	static struct supervisor supervisor;
 	struct supervisor *s = &supervisor;
-	*s = (struct supervisor){ .setup = setup, .folders = setup->folders, .signals = -1 };
+	*s = (struct supervisor){ .setup = setup, .folders = setup->folders, .signals = -1, .errors = { -1, -1 } };
 	err e = prepare(s);
 	if (!failed(e)) {
 		loop_timer_start(s->service.loop, &s->patience, START_PATIENCE, out_of_patience, s);
