@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unpacks the mail servers that cannot be installed beside Postfix, Exim and OpenSMTPD, into test/.peers/: nothing of the
 # system is changed, and nothing is started. Tests run test/.peers/usr/sbin/{exim4,smtpd} with configurations of their own
-# and LD_LIBRARY_PATH=test/.peers/usr/lib/$(gcc -print-multiarch).
+# and LD_LIBRARY_PATH=test/.peers/usr/lib/$(gcc -print-multiarch). Exim insists on a user Debian-exim: run it where /etc/passwd
+# has one (unshare --mount).
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 peers=$top/test/.peers
@@ -14,10 +15,9 @@ if [ -f "$peers/complete" ]; then
 fi
 rm -rf "$peers"
 mkdir -p "$peers/packages"
-cd "$peers/packages"
 for package in $packages; do
-	apt-get -q download "$package" >/dev/null
-	for file in "$package"_*.deb; do
+	(cd "$peers/packages" && apt-get -q -o APT::Sandbox::User=root download "$package" >/dev/null)
+	for file in "$peers/packages/$package"_*.deb; do
 		dpkg -x "$file" "$peers"
 	done
 	echo "peers: $package unpacked"

@@ -28,6 +28,8 @@ def objection(source, target):
         if here == "role" and room(target) not in (room(source), "role"):
             return f"the role {room(source)} includes the role {room(target)}"
         return None
+    if here == "tool" and there == "role" and room(target) != "role/supervisor":
+        return f"the command includes the role {room(target)}; only the supervisor is a part of it (siegel serve)"
     if FLOOR[there] >= FLOOR[here]:
         return f"{here} (floor {FLOOR[here]}) may not include {there} (floor {FLOOR[there]})"
     return None
