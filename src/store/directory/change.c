@@ -280,15 +280,31 @@ static err check_expansion(struct directory *d, struct directory_change *c, cons
 	return behind.count == 0 ? refuse(c, FAIL(STATE), "it leads to no mailbox") : OK;
 }
 
+/* An alias that is there already, unless it is abuse as it was in the beginning; else a new one. */
+static err open_alias(struct directory *d, struct directory_change *c, const struct directory_new_alias *new)
+{
+	struct directory_address held;
+	bool is_initial = false;
+	err e = directory_address(d, &new->name, &held);
+	if (!failed(e) && held.account == 0)
+		e = abuse_is_initial(d, &new->name, &is_initial);
+	if (failed(e) && e.code != ERR_ABSENT)
+		return e;
+	if (failed(e) || held.account != 0 || is_initial) {
+		TRY(address_free(d, c, &new->name));
+		return address_insert(d, &new->name, 0, new->may_send);
+	}
+	return new->may_send ? address_let_send(d, &new->name) : OK;
+}
+
 static err add_alias(struct directory *d, struct directory_change *c, const struct directory_new_alias *new)
 {
-	TRY(address_free(d, c, &new->name));
-	TRY(address_insert(d, &new->name, 0, new->may_send));
+	TRY(open_alias(d, c, new));
 	for (size_t i = 0; i < new->count; i++) {
 		TRY(target_check(d, c, &new->name, &new->targets[i]));
 		err e = target_insert(d, &new->name, &new->targets[i]);
 		if (e.code == ERR_EXISTS)
-			return refuse(c, e, "a target is named twice");
+			return refuse(c, e, "it is a target of this alias already");
 		TRY(e);
 	}
 	directory_changed(d);
@@ -301,19 +317,37 @@ err directory_alias_add(struct directory *d, struct directory_change *c, const s
 	return end(d, c, add_alias(d, c, new));
 }
 
-static err remove_alias(struct directory *d, struct directory_change *c, const struct mailname *name)
+static err remove_target(struct directory *d, struct directory_change *c, const struct mailname *name,
+	const struct mailname *target, bool *was_last)
+{
+	size_t left;
+	TRY(target_delete(d, name, target, &left));
+	if (left == SIZE_MAX)
+		return refuse(c, FAIL(ABSENT), "it is not a target of this alias");
+	*was_last = left == 0;
+	return OK;
+}
+
+static err remove_alias(
+	struct directory *d, struct directory_change *c, const struct mailname *name, const struct mailname *target)
 {
 	struct directory_address address;
+	bool is_over = true;
 	err e = directory_address(d, name, &address);
 	if (e.code == ERR_ABSENT || (!failed(e) && address.account != 0))
 		return refuse(c, FAIL(ABSENT), "there is no such alias");
 	TRY(e);
+	if (target != NULL)
+		TRY(remove_target(d, c, name, target, &is_over));
+	if (!is_over)
+		return OK;
 	TRY(address_delete(d, name));
 	return address_restore(d, name);
 }
 
-err directory_alias_remove(struct directory *d, struct directory_change *c, const struct mailname *name)
+err directory_alias_remove(
+	struct directory *d, struct directory_change *c, const struct mailname *name, const struct mailname *target)
 {
 	TRY(begin(d, c));
-	return end(d, c, remove_alias(d, c, name));
+	return end(d, c, remove_alias(d, c, name, target));
 }

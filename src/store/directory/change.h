@@ -50,9 +50,13 @@ struct directory_new_alias {
 	size_t count;
 	bool may_send; /* those behind it may send in its name, also if they are several */
 };
+/* A new alias, or more targets for one that is there. A postmaster's first alias takes the place of its mailbox, an abuse's
+ * first one that of its way to the postmaster. */
 err directory_alias_add(struct directory *d, struct directory_change *c, const struct directory_new_alias *new);
-/* postmaster and abuse become what they were in the beginning. */
-err directory_alias_remove(struct directory *d, struct directory_change *c, const struct mailname *name);
+/* One target of it, or with NULL all of it; an alias without targets is gone. postmaster and abuse then become what they
+ * were in the beginning. */
+err directory_alias_remove(
+	struct directory *d, struct directory_change *c, const struct mailname *name, const struct mailname *target);
 
 /* A row of the audit log for what is not one of the above, and for what was refused. */
 err directory_audit(struct directory *d, const struct directory_change *c, str result);

@@ -107,6 +107,11 @@ err address_insert(struct directory *d, const struct mailname *name, uint32_t ac
 	return sql_run(st);
 }
 
+err address_let_send(struct directory *d, const struct mailname *name)
+{
+	return sql_run(with_name(d, DIRECTORY_address_senders, name));
+}
+
 err address_delete(struct directory *d, const struct mailname *name)
 {
 	TRY(sql_run(with_name(d, DIRECTORY_target_remove, name)));
@@ -121,25 +126,40 @@ err target_insert(struct directory *d, const struct mailname *alias, const struc
 	return sql_run(st);
 }
 
+err target_delete(struct directory *d, const struct mailname *alias, const struct mailname *target, size_t *left)
+{
+	struct sql_statement *st = with_name(d, DIRECTORY_target_delete, alias);
+	sql_bind_text(st, target->domain);
+	sql_bind_text(st, target->local);
+	TRY(sql_run(st));
+	if (sql_changes(d->sql) == 0) {
+		*left = SIZE_MAX;
+		return OK;
+	}
+	st = with_name(d, DIRECTORY_target_count, alias);
+	TRY(sql_one(st));
+	*left = (size_t)sql_column_count(st, 0);
+	sql_done(st);
+	return OK;
+}
+
 static bool is_abuse(const struct mailname *name) { return str_eq(name->local, S("abuse")); }
 static bool is_postmaster(const struct mailname *name) { return str_eq(name->local, S("postmaster")); }
 
-/* abuse as it was in the beginning: with one target, postmaster. */
-static err leads_to_postmaster(struct directory *d, const struct mailname *alias, bool *out)
+err abuse_is_initial(struct directory *d, const struct mailname *alias, bool *out)
 {
 	struct sql_statement *st = with_name(d, DIRECTORY_target_of, alias);
 	bool row;
-	size_t count = 0;
-	*out = true;
+	size_t count = 0, right = 0;
 	err e;
 	for (e = sql_step(st, &row); !failed(e) && row; e = sql_step(st, &row)) {
 		const struct mailname target = { sql_column_bytes(st, 1), sql_column_bytes(st, 0) };
-		*out = is_postmaster(&target) && str_eq(target.domain, alias->domain) && ++count == 1;
-		if (!*out)
-			break;
+		right += is_postmaster(&target) && str_eq(target.domain, alias->domain);
+		count++;
 	}
-	sql_done(st);
-	return e;
+	TRY(e);
+	*out = is_abuse(alias) && count == 1 && right == 1;
+	return OK;
 }
 
 static err may_be_taken(
@@ -151,7 +171,7 @@ static err may_be_taken(
 		*out = a->state == ACCOUNT_REMOVED || !a->has_login;
 		return OK;
 	}
-	return is_abuse(name) ? leads_to_postmaster(d, name, out) : OK;
+	return abuse_is_initial(d, name, out);
 }
 
 err address_free(struct directory *d, struct directory_change *c, const struct mailname *name)

@@ -22,6 +22,8 @@ err account_run(struct directory *d, unsigned operation, uint32_t number);
 
 /* account 0: an alias. */
 err address_insert(struct directory *d, const struct mailname *name, uint32_t account, bool may_send);
+/* Those behind an alias may send in its name from now on. */
+err address_let_send(struct directory *d, const struct mailname *name);
 /* With its targets, if it is an alias. */
 err address_delete(struct directory *d, const struct mailname *name);
 /* Makes an address free that may be taken from whoever has it now; EXISTS if it may not; ABSENT: not our domain. */
@@ -31,8 +33,12 @@ err address_give(struct directory *d, struct directory_change *c, uint32_t numbe
 /* postmaster and abuse are never without somebody. */
 err address_restore(struct directory *d, const struct mailname *name);
 err abuse_restore(struct directory *d, str domain);
+/* Is this an abuse that leads only to its postmaster? */
+err abuse_is_initial(struct directory *d, const struct mailname *alias, bool *out);
 
 err target_insert(struct directory *d, const struct mailname *alias, const struct mailname *target);
+/* *left: targets that the alias still has; SIZE_MAX: that was none of them. */
+err target_delete(struct directory *d, const struct mailname *alias, const struct mailname *target, size_t *left);
 /* ABSENT: not ours or unknown; STATE: an alias to itself, or one that gives a login away. */
 err target_check(
 	struct directory *d, struct directory_change *c, const struct mailname *alias, const struct mailname *target);

@@ -22,7 +22,6 @@ static const char *const migrations[] = {
 	"CREATE TABLE target ("
 	" domain TEXT NOT NULL, local TEXT NOT NULL, to_domain TEXT NOT NULL, to_local TEXT NOT NULL,"
 	" PRIMARY KEY (domain, local, to_domain, to_local));"
-	"CREATE INDEX target_to ON target (to_domain, to_local);"
 	"CREATE TABLE network ("
 	" name TEXT NOT NULL PRIMARY KEY, refused BIGINT NOT NULL, first_refused BIGINT NOT NULL,"
 	" last_refused BIGINT NOT NULL, last_client TEXT NOT NULL, last_sender TEXT NOT NULL,"

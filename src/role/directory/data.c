@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DATA: the finished envelope goes to `queue`, in parts if need be, before the client may send the body. */
+#include "role/directory/session.h"
+
+#define CONVERSATION "ipc/directory_queue.def"
+#include "ipc/conversation.h"
+
+static err send_part(struct session *s, bool last, str records)
+{
+	const struct transaction *t = &s->transaction;
+	struct link *queue = s->role->queue;
+	const struct msg_envelope m = {
+		.transaction = str_from((const char *)t->id, TRANSACTION_ID),
+		.last = last,
+		.sender = t->sender,
+		.account = s->account,
+		.size_max = t->size_max < UINT32_MAX ? t->size_max : UINT32_MAX,
+		.utf8 = t->utf8,
+		.body = t->body,
+		.ret = t->ret,
+		.envid = t->envid,
+		.recipients = records,
+	};
+	return queue != NULL ? msg_send_envelope(&queue->channel, 0, &m) : FAIL(CLOSED);
+}
+
+static err send_envelope(struct session *s)
+{
+	struct directory_role *r = s->role;
+	struct buf records = { .p = r->records, .room = DIRECTORY_RECORDS };
+	for (const struct recipient *to = s->transaction.first; to != NULL; to = to->next) {
+		const struct msg_recipient m = { to->account, *to->address, to->detail, to->notify, to->orcpt, 0 };
+		size_t before = records.n;
+		err e = msg_add_recipient(&records, r->scratch, &m);
+		if (failed(e)) {
+			if (before == 0)
+				return e;
+			TRY(send_part(s, false, str_from(records.p, before)));
+			records = (struct buf){ .p = r->records, .room = DIRECTORY_RECORDS };
+			TRY(msg_add_recipient(&records, r->scratch, &m));
+		}
+	}
+	return send_part(s, true, buf_str(&records));
+}
+
+/* What is on its way counts against the quotas until the mailboxes report it. */
+static void count_spooled(struct session *s)
+{
+	for (const struct recipient *to = s->transaction.first; to != NULL; to = to->next)
+		if (to->account != 0)
+			quota_spool(directory_account(s->role->store, to->account), s->transaction.size);
+}
+
+err session_data(struct session *s)
+{
+	struct transaction *t = &s->transaction;
+	if (!t->is_open)
+		return session_verdict(s, 503, S("5.5.1"), S("MAIL comes first"));
+	if (t->count == 0) /* RFC 5321 3.3 */
+		return session_verdict(s, 554, S("5.5.1"), S("There are no recipients"));
+	t->is_open = false;
+	if (s->account != 0 && directory_account(s->role->store, s->account)->state != ACCOUNT_ACTIVE)
+		return session_verdict(s, 550, S("5.7.1"), S("This account is not active"));
+	if (arena_spent(s->transaction_arena) || failed(send_envelope(s)))
+		return session_not_now(s);
+	count_spooled(s);
+	return session_grant(s, 354, S(""), S("Send the message, end with a line of one dot"));
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/directory/role.h"
+
+enum { TIDY_MS = 30000 };
+
+err store_failure(struct directory_role *r, err e)
+{
+	const struct log *log = &r->service->log;
+	str words = str_of(directory_message(r->store));
+	if (e.code == ERR_DAMAGED)
+		LOG(log, store_damaged, F_ERR(e), F_TEXT("reason", words));
+	else if (e.code == ERR_DISK_FULL)
+		LOG(log, disk_full, F_ERR(e), F_TEXT("reason", words));
+	else
+		LOG(log, store_failed, F_ERR(e), F_TEXT("reason", words));
+	return e;
+}
+
+bool in_networks(const struct conf_networks *networks, const struct address *client)
+{
+	for (size_t i = 0; i < networks->count; i++)
+		if (network_has(&networks->items[i], client))
+			return true;
+	return false;
+}
+
+/* Now and then: figures are written, the log of the store is kept short. */
+static void tidy(void *to)
+{
+	struct directory_role *r = to;
+	err e = directory_save_figures(r->store);
+	if (!failed(e))
+		e = directory_tidy(r->store);
+	if (failed(e))
+		IGNORE(store_failure(r, e)); /* logged; tried again */
+	loop_timer_start(r->service->loop, &r->tidy, TIDY_MS, tidy, r);
+}
+
+static err open_store(struct directory_role *r)
+{
+	char room[256];
+	struct buf message = BUF_ON(room);
+	err e = directory_open("directory.db", &message, &r->store);
+	if (!failed(e))
+		return OK;
+	if (e.code == ERR_DAMAGED)
+		LOG(&r->service->log, store_damaged, F_ERR(e), F_TEXT("reason", buf_str(&message)));
+	else
+		LOG(&r->service->log, store_failed, F_ERR(e), F_TEXT("reason", buf_str(&message)));
+	return e;
+}
+
+void directory_role_prepare(struct service *s)
+{
+	static struct directory_role role;
+	role = (struct directory_role){ .service = s, .control = -1 };
+	s->state = &role;
+	remember_prepare();
+}
+
+static err set_up(struct directory_role *r)
+{
+	struct service *s = r->service;
+	const struct conf_login *conf = &s->conf->login;
+	r->jobs.loop = s->loop;
+	r->remembered = remembered_new(s->arena, (int64_t)conf->remember * 1000);
+	r->throttle = throttle_new(s->arena, (int64_t)conf->block_time * 1000);
+	r->networks = networks_new(s->arena, s->loop, &s->log, r->store);
+	r->scratch = NEW(s->arena, struct frame, 1);
+	r->door = admin_door_new(s, directory_verbs, r);
+	r->records = NEW(s->arena, char, DIRECTORY_RECORDS);
+	return arena_spent(s->arena) ? FAIL(MEMORY) : OK;
+}
+
+err directory_role_start(struct service *s)
+{
+	struct directory_role *r = s->state;
+	TRY(open_store(r));
+	TRY(set_up(r));
+	links_connect(r);
+	if (r->control >= 0)
+		admin_door_connect(r->door, r->control);
+	tidy(r);
+	return OK;
+}
+
+void directory_role_stop(struct service *s)
+{
+	struct directory_role *r = s->state;
+	if (r->networks != NULL && r->store != NULL)
+		networks_flush(r->networks);
+	links_free(r);
+	directory_close(&r->store);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channels to the other processes. */
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/random.h"
+#include "role/directory/session.h"
+
+#define CONVERSATION "ipc/directory_hasher.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/directory_mailroom.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/filter_directory.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/mailbox_directory.def"
+#include "ipc/conversation.h"
+
+enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000, FRAMES_A_TURN = 64 };
+
+static const struct {
+	const char *peer;
+	enum link_kind kind;
+} kinds[] = {
+	{ "receiver-smtp", LINK_SMTP },
+	{ "receiver-submission", LINK_SUBMISSION },
+	{ "receiver-lmtp", LINK_LMTP },
+	{ "greeter", LINK_GREETER },
+	{ "hasher", LINK_HASHER },
+	{ "queue", LINK_QUEUE },
+	{ "mailroom", LINK_MAILROOM },
+	{ "filter", LINK_FILTER },
+	{ "mailbox", LINK_MAILBOX },
+};
+
+static const char *link_name(const struct link *l)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (kinds[i].kind == l->kind)
+			return kinds[i].peer;
+	return "";
+}
+
+/* ---- what they say ---- */
+
+static err on_session_open(struct link *l, const struct msg_session_open *m, uint32_t tag)
+{
+	(void)tag;
+	session_new(l->role, l->kind, m->end);
+	return OK;
+}
+
+#define CONVERSATION "ipc/opener_server.def"
+#define HEAR opener_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static err on_hash_done(struct link *l, const struct msg_hash_done *m, uint32_t tag)
+{
+	char hash[DIRECTORY_HASH_MAX];
+	struct buf b = BUF_ON(hash);
+	buf_add(&b, m->hash);
+	jobs_answer(&l->role->jobs, tag,
+		&(const struct job_result){
+			.failed = m->failed, .match = m->match && !m->failed, .hash = buf_str(&b) });
+	return OK;
+}
+
+#define CONVERSATION "ipc/directory_hasher.def"
+#define HEAR hasher_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+static err on_owns(struct link *l, const struct msg_owns *m, uint32_t tag)
+{
+	char room[MAILNAME_MAX];
+	struct buf b = BUF_ON(room);
+	struct mailname name;
+	struct msg_owned answer = { .owned = false };
+	str separator = l->role->service->conf->accounts.subaddress_separator;
+	if (m->account != 0 && !failed(mailname_parse(m->address, NO_STR, &b, &name))) {
+		err e = directory_owns(l->role->store, (uint32_t)m->account, &name,
+			separator.n > 0 ? separator.p[0] : '\0', &answer.owned);
+		if (failed(e))
+			return store_failure(l->role, e); /* no answer is better than a wrong one */
+	}
+	return msg_send_owned(&l->channel, tag, &answer);
+}
+
+#define CONVERSATION "ipc/filter_directory.def"
+#define HEAR filter_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static err on_usage(struct link *l, const struct msg_usage *m, uint32_t tag)
+{
+	struct directory_account *a = directory_account(l->role->store, l->account);
+	uint64_t grown = m->bytes > a->used_bytes ? m->bytes - a->used_bytes : 0;
+	(void)tag;
+	if (m->bytes > INT64_MAX || m->messages > INT64_MAX)
+		return FAIL(LIMIT);
+	a->spooled = a->spooled > grown ? a->spooled - grown : 0;
+	a->damaged_until = m->damaged ? INT64_MAX : 0;
+	if (m->damaged || (a->used_bytes == m->bytes && a->used_messages == m->messages))
+		return OK;
+	a->used_bytes = m->bytes;
+	a->used_messages = m->messages;
+	a->is_unsaved = true;
+	return OK;
+}
+
+#define CONVERSATION "ipc/mailbox_directory.def"
+#define HEAR mailbox_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static err hear(struct link *l)
+{
+	switch (l->kind) {
+	case LINK_SMTP:
+	case LINK_SUBMISSION:
+	case LINK_LMTP:
+	case LINK_GREETER:
+		return opener_hear(l, &l->heard, l->channel.in);
+	case LINK_HASHER:
+		return hasher_hear(l, &l->heard, l->channel.in);
+	case LINK_QUEUE: /* these two only listen */
+	case LINK_MAILROOM:
+		break;
+	case LINK_FILTER:
+		return filter_hear(l, &l->heard, l->channel.in);
+	case LINK_MAILBOX:
+		return mailbox_hear(l, &l->heard, l->channel.in);
+	}
+	frame_drop(l->channel.in);
+	return FAIL(SYNTAX);
+}
+
+/* ---- links ---- */
+
+/* Where there is only one of a kind. */
+static struct link **single(struct directory_role *r, enum link_kind kind)
+{
+	return kind == LINK_HASHER     ? &r->hasher
+	       : kind == LINK_QUEUE    ? &r->queue
+	       : kind == LINK_MAILROOM ? &r->mailroom
+				       : NULL;
+}
+
+/* A damaged store stops its account's mail a while longer than its process lives; then one message may try again. */
+static void mailbox_ended(struct link *l)
+{
+	struct directory_account *a = l->role->store != NULL ? directory_account(l->role->store, l->account) : NULL;
+	if (a != NULL && a->damaged_until != 0)
+		a->damaged_until = clock_ms() + DAMAGED_MS;
+}
+
+static void link_free(struct link *l)
+{
+	struct directory_role *r = l->role;
+	struct link **only = single(r, l->kind);
+	bool was_hasher = l == r->hasher;
+	if (only != NULL && *only == l)
+		*only = NULL;
+	if (l->kind == LINK_MAILBOX)
+		mailbox_ended(l);
+	*(l->before != NULL ? &l->before->next : &r->links) = l->next;
+	if (l->next != NULL)
+		l->next->before = l->before;
+	loop_remove(r->service->loop, &l->watch);
+	channel_close(&l->channel);
+	struct arena *a = l->arena;
+	arena_free(&a);
+	if (was_hasher)
+		jobs_fail(&r->jobs);
+}
+
+static void on_frames(void *to, uint32_t events)
+{
+	struct link *l = to;
+	err e = OK;
+	(void)events;
+	for (int i = 0; i < FRAMES_A_TURN && !failed(e); i++) {
+		e = channel_receive(&l->channel);
+		if (!failed(e))
+			e = hear(l);
+	}
+	if (!failed(e) || e.code == ERR_AGAIN)
+		return;
+	if (e.code != ERR_CLOSED)
+		LOG(&l->role->service->log, channel_broken, F_TEXT("peer", str_of(link_name(l))), F_ERR(e));
+	link_free(l);
+}
+
+static void dummy_made(void *to, const struct job_result *result)
+{
+	struct directory_role *r = to;
+	struct buf b = { .p = r->dummy_hash, .room = sizeof r->dummy_hash - 1 };
+	buf_add(&b, result->failed ? S("") : result->hash);
+	r->dummy_hash[b.n] = '\0';
+}
+
+/* A hash with the parameters of new passwords, whatever they are. */
+static void make_dummy(struct directory_role *r)
+{
+	char password[32];
+	uint32_t job;
+	random_bytes(password, sizeof password);
+	if (r->dummy_hash[0] == '\0')
+		IGNORE(job_make(
+			&r->jobs, str_from(password, sizeof password), dummy_made, r, &job)); /* with the next hasher */
+}
+
+/* The link begins to be heard, and is told what it needs. */
+static void connect(struct link *l)
+{
+	struct directory_role *r = l->role;
+	bool is_stray = l->kind == LINK_MAILBOX && directory_account(r->store, l->account) == NULL;
+	if (is_stray || failed(loop_add(r->service->loop, &l->watch, l->channel.fd, EPOLLIN, on_frames, l))) {
+		link_free(l);
+		return;
+	}
+	if (l->kind == LINK_HASHER) {
+		r->jobs.hasher = &l->channel;
+		make_dummy(r);
+	}
+	if (l->kind == LINK_MAILBOX)
+		quota_tell(l);
+}
+
+static void link_new(struct directory_role *r, enum link_kind kind, uint32_t account, int fd)
+{
+	struct arena *a = arena_new("link", LINK_BUDGET);
+	struct link *l = NEW(a, struct link, 1), **only = single(r, kind);
+	if (l == NULL) {
+		fd_close(&fd);
+		arena_free(&a);
+		return;
+	}
+	if (only != NULL && *only != NULL)
+		link_free(*only);
+	*l = (struct link){ .role = r, .arena = a, .kind = kind, .account = account, .next = r->links };
+	l->channel = channel_of(fd, r->service->in, r->service->out);
+	l->watch.fd = -1;
+	if (r->links != NULL)
+		r->links->before = l;
+	r->links = l;
+	if (only != NULL)
+		*only = l;
+	if (r->store != NULL)
+		connect(l);
+}
+
+void links_connect(struct directory_role *r)
+{
+	for (struct link *l = r->links, *next; l != NULL; l = next) {
+		next = l->next;
+		connect(l);
+	}
+}
+
+void links_free(struct directory_role *r)
+{
+	while (r->links != NULL)
+		link_free(r->links);
+}
+
+void directory_role_channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct directory_role *r = s->state;
+	(void)pid;
+	if (str_eq(peer, S("control")) && r->door != NULL) {
+		admin_door_connect(r->door, fd);
+		return;
+	}
+	if (str_eq(peer, S("control"))) {
+		fd_close(&r->control);
+		r->control = fd;
+		return;
+	}
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (str_eq(peer, str_of(kinds[i].peer))) {
+			link_new(r, kinds[i].kind, (uint32_t)account, fd);
+			return;
+		}
+	fd_close(&fd);
+}
+
+void quota_changed(struct directory_role *r, uint32_t account)
+{
+	for (struct link *l = r->links; l != NULL; l = l->next)
+		if (l->kind == LINK_MAILBOX && l->account == account)
+			quota_tell(l);
+}
+
+void account_evict(struct directory_role *r, uint32_t account)
+{
+	password_forget(r->remembered, account);
+	if (r->mailroom != NULL)
+		IGNORE(msg_send_evict(
+			&r->mailroom->channel, 0, &(const struct msg_evict){ .account = account })); /* it died */
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/directory/role.h"
+
+static const struct role role_directory = {
+	.name = "directory",
+	.prepare = directory_role_prepare,
+	.channel = directory_role_channel,
+	.start = directory_role_start,
+	.stop = directory_role_stop,
+};
+
+int main(int argc, char **argv) { return role_main(&role_directory, argc, argv); }

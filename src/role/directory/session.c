@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/directory/session.h"
+
+#include "os/fd.h"
+#include "os/peer.h"
+
+/* ---- what the other end says ---- */
+
+static err on_client(struct session *s, const struct msg_client *m, uint32_t tag)
+{
+	int fd = m->socket;
+	unsigned port;
+	(void)tag;
+	err e = peer_of_socket(fd, &s->client, &port);
+	fd_close(&fd);
+	TRY(e);
+	memcpy(s->name, m->session.p, m->session.n);
+	s->log.session = str_from(s->name, m->session.n);
+	s->has_client = true;
+	return OK;
+}
+
+/* Questions come after `client`, one at a time. */
+static err may_ask(const struct session *s) { return s->has_client && !auth_is_busy(s) ? OK : FAIL(STATE); }
+
+static err on_auth_start(struct session *s, const struct msg_auth_start *m, uint32_t tag)
+{
+	(void)tag;
+	TRY(may_ask(s));
+	/* Whoever serves port 25 or LMTP has no business with passwords. */
+	if (s->kind != LINK_SUBMISSION && s->kind != LINK_GREETER)
+		return FAIL(DENIED);
+	return auth_start(s, m);
+}
+
+static err on_auth_response(struct session *s, const struct msg_auth_response *m, uint32_t tag)
+{
+	(void)tag;
+	TRY(may_ask(s));
+	return auth_response(s, m);
+}
+
+static err on_mail(struct session *s, const struct msg_mail *m, uint32_t tag)
+{
+	(void)tag;
+	TRY(may_ask(s));
+	return session_mail(s, m);
+}
+
+static err on_rcpt(struct session *s, const struct msg_rcpt *m, uint32_t tag)
+{
+	(void)tag;
+	TRY(may_ask(s));
+	return session_rcpt(s, m);
+}
+
+static err on_data(struct session *s, const struct msg_data *m, uint32_t tag)
+{
+	(void)m;
+	(void)tag;
+	TRY(may_ask(s));
+	return session_data(s);
+}
+
+#define CONVERSATION "ipc/receiver_directory.def"
+#define HEAR receiver_hear
+#define HEAR_PEER struct session
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+/* `greeter` speaks the part of the conversation that is about logins. */
+static bool is_for_greeter(uint16_t number)
+{
+	return number == MSG_client || number == MSG_auth_start || number == MSG_auth_response;
+}
+
+/* ---- the session ---- */
+
+static const char *kind_name(enum link_kind kind)
+{
+	return kind == LINK_SMTP         ? "receiver-smtp"
+	       : kind == LINK_SUBMISSION ? "receiver-submission"
+	       : kind == LINK_LMTP       ? "receiver-lmtp"
+					 : "greeter";
+}
+
+/* One frame; *more: another is likely to be there. */
+static err take_frame(struct session *s, bool *more)
+{
+	struct frame *in = s->channel.in;
+	TRY(channel_receive(&s->channel));
+	*more = in->number == MSG_client;
+	if (s->kind == LINK_GREETER && !is_for_greeter(in->number)) {
+		frame_drop(in);
+		return FAIL(SYNTAX);
+	}
+	bool is_secret = in->number == MSG_auth_start || in->number == MSG_auth_response;
+	err e = receiver_hear(s, &s->heard, in);
+	if (is_secret)
+		wipe(in->bytes, in->n);
+	return e;
+}
+
+static void on_frame(void *to, uint32_t events)
+{
+	struct session *s = to;
+	bool more = false;
+	(void)events;
+	err e = take_frame(s, &more);
+	if (!failed(e) && more)
+		e = take_frame(s, &more);
+	if (!failed(e) || e.code == ERR_AGAIN)
+		return;
+	if (e.code != ERR_CLOSED && e.code != ERR_BUSY)
+		LOG(&s->log, channel_broken, F_TEXT("peer", str_of(kind_name(s->kind))), F_ERR(e));
+	session_free(s);
+}
+
+void session_new(struct directory_role *r, enum link_kind kind, int fd)
+{
+	struct arena *a = arena_new("session", SESSION_BUDGET);
+	struct session *s = NEW(a, struct session, 1);
+	if (s == NULL) {
+		fd_close(&fd);
+		arena_free(&a);
+		return;
+	}
+	s->role = r;
+	s->arena = a;
+	s->kind = kind;
+	s->log = r->service->log;
+	s->channel = channel_of(fd, r->service->in, r->service->out);
+	if (failed(loop_add(r->service->loop, &s->watch, fd, EPOLLIN, on_frame, s)))
+		session_free(s);
+}
+
+void session_free(struct session *s)
+{
+	auth_forget(s);
+	loop_remove(s->role->service->loop, &s->watch);
+	channel_close(&s->channel);
+	arena_free(&s->transaction_arena);
+	struct arena *a = s->arena;
+	arena_free(&a);
+}
+
+void session_answered(struct session *s, err e)
+{
+	if (failed(e))
+		session_free(s);
+}
+
+str session_client(const struct session *s, struct buf *room)
+{
+	address_write(room, &s->client);
+	return buf_str(room);
+}
+
+static err verdict(struct session *s, struct msg_verdict *m, bool granted)
+{
+	m->transaction = granted ? str_from((const char *)s->transaction.id, TRANSACTION_ID) : S("");
+	return msg_send_verdict(&s->channel, 0, m);
+}
+
+err session_verdict(struct session *s, uint64_t code, str status, str reason)
+{
+	return verdict(s, &(struct msg_verdict){ .code = code, .status = status, .reason = reason }, false);
+}
+
+err session_grant(struct session *s, uint64_t code, str status, str reason)
+{
+	return verdict(s, &(struct msg_verdict){ .code = code, .status = status, .reason = reason }, true);
+}
+
+err session_not_now(struct session *s)
+{
+	return session_verdict(s, 451, S("4.3.0"), S("This cannot be decided at the moment, please try again"));
+}
