@@ -6,7 +6,7 @@ import re
 
 import house
 
-FLOOR = {"base": 0, "proto": 1, "os": 1, "conf": 1, "ipc": 2, "tls": 2, "store": 2, "trust": 2, "role": 3, "tool": 3}
+FLOOR = {"base": 0, "proto": 1, "os": 1, "conf": 1, "ipc": 2, "tls": 2, "store": 2, "trust": 2, "role": 3, "tool": 4}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 
 

@@ -15,7 +15,7 @@ def columns(inside):
         if not match or match.end() == at:
             break
         value = match[1].strip()
-        result.append("".join(TEXT.findall(value)) if value.startswith('"') else value)
+        result.append(re.sub(r"\\(.)", r"\1", "".join(TEXT.findall(value))) if value.startswith('"') else value)
         at = match.end()
     return result
 
@@ -33,3 +33,9 @@ def rows(path, macro):
                 depth += (byte == "(") - (byte == ")")
             at += 1
         yield house.line_of(text, match.start()), columns(text[match.end():at - 1])
+
+
+def mixed_rows(path, macros):
+    """(macro, line, columns) for each row of any of these macros, in the order of the file; END may stand without any."""
+    found = [(macro, line, fields) for macro in macros for line, fields in rows(path, macro)]
+    return sorted(found, key=lambda row: row[1])

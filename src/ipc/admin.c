@@ -102,8 +102,9 @@ static void on_session(void *to, uint32_t events)
 	if (e.code == ERR_AGAIN)
 		return;
 	if (!failed(e) && !s->running) {
-		e = session_hear(s, &s->heard, s->channel.in);
-		explicit_bzero(s->door->in->bytes, s->door->in->n);
+		struct frame *in = s->channel.in;
+		e = session_hear(s, &s->heard, in);
+		explicit_bzero(in->bytes, in->n);
 		/* The command may have been answered, and the session be gone, by now: nothing of it is touched on success. */
 		if (!failed(e))
 			return;

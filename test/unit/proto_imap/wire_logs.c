@@ -42,7 +42,7 @@ static void understand(struct replay *r, str text)
 {
 	char name[TEXT_MAX];
 	struct imap_command command;
-	union imap_any any;
+	union imap_any any = { .authenticate = { .has_response = false } };
 	snprintf(name, sizeof name, "%s: %.*s", r->log, ARG(text));
 	check_err(name, imap_command_parse(text, &command), ERR_NONE);
 	if (command.id == IMAP_UNKNOWN)

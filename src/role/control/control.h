@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door for the administrator's commands. */
+#pragma once
+#include "ipc/role.h"
+
+enum { SESSIONS_MAX = 32 };
+
+enum who { OWNER };
+struct verb {
+	const char *verb, *role;
+	enum who who;
+};
+/* NULL: there is no such verb. */
+const struct verb *verb_find(str verb);
+
+struct control {
+	struct service *service;
+	struct link *links; /* to the roles that carry commands out */
+	struct loop_watch door_watch;
+	int door;
+	uid_t owner; /* who runs the server */
+	unsigned sessions;
+};
+
+/* Opens a session at a role. ERR_ABSENT: that role does not run; *out is the session's channel. */
+err link_open(struct control *c, const char *role, int *out);
+/* The channel to a role; owns fd, replaces an earlier one. */
+void link_connect(struct control *c, str role, int fd);
+
+/* One command of somebody who came in by the door; owns fd. */
+void session_begin(struct control *c, int fd);

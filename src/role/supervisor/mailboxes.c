@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/supervisor/mailboxes.h"
+
+#include "role/supervisor/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define CONVERSATION "ipc/mailroom_supervisor.def"
+#include "ipc/conversation.h"
+
+void mailboxes_failed(struct supervisor *s, uint32_t account, str reason)
+{
+	struct msg_mailbox_failed m = { .account = account, .reason = str_slice(reason, 0, 400) };
+	LOG(&s->service.log, alarm, F_TEXT("kind", S("mailbox_failed")), F_NUMBER("account", account),
+		F_TEXT("reason", reason));
+	if (s->mailroom.fd >= 0)
+		IGNORE(msg_send_mailbox_failed(&s->mailroom, 0, &m)); /* it asks again if it does not hear */
+}
+
+static err open_home(struct supervisor *s, const struct row *row, uint32_t account, struct user *user, int *out)
+{
+	char name[INSTANCE_MAX];
+	struct buf reason = BUF_ON(s->reason);
+	err e = user_of_account(&s->conf.accounts, account, user);
+	if (failed(e)) {
+		buf_addf(&reason, "accounts.uids has no user number for account %u", account);
+	} else {
+		snprintf(name, sizeof name, "%u", account);
+		e = folder_open_in(s->homes[row - rows], row->home, name, user, out, &reason);
+	}
+	if (failed(e))
+		mailboxes_failed(s, account, buf_str(&reason));
+	return e;
+}
+
+void mailboxes_start(struct supervisor *s, uint32_t account)
+{
+	static const struct row *row;
+	struct process *p = process_of_account(s, account);
+	char instance[INSTANCE_MAX];
+	struct user user;
+	int home;
+	if (row == NULL)
+		row = row_of(S("mailbox"));
+	if (p != NULL)
+		p->wanted = true;
+	if (p != NULL || s->stopping || failed(open_home(s, row, account, &user, &home)))
+		return;
+	snprintf(instance, sizeof instance, "%u", account);
+	p = process_new(s, row, instance, account, home);
+	p->user = user;
+	if (!failed(process_start(p)))
+		return;
+	struct buf b = BUF_ON(s->reason);
+	buf_addf(&b, "the mailbox process cannot be started: %s", strerror(errno));
+	process_free(p);
+	mailboxes_failed(s, account, buf_str(&b));
+}
+
+static err on_start_mailbox(struct supervisor *s, const struct msg_start_mailbox *m, uint32_t tag)
+{
+	(void)tag;
+	if (m->account == 0 || s->programs[row_of(S("mailbox")) - rows] < 0)
+		return FAIL(SYNTAX);
+	mailboxes_start(s, (uint32_t)m->account);
+	return OK;
+}
+
+#define CONVERSATION "ipc/mailroom_supervisor.def"
+#define HEAR mailroom_hear
+#define HEAR_PEER struct supervisor
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static void on_mailroom(void *to, uint32_t events)
+{
+	struct supervisor *s = to;
+	(void)events;
+	err e = channel_receive(&s->mailroom);
+	if (e.code == ERR_AGAIN)
+		return;
+	if (!failed(e))
+		e = mailroom_hear(s, &s->mailroom_heard, s->mailroom.in);
+	if (!failed(e))
+		return;
+	if (e.code != ERR_CLOSED)
+		LOG(&s->service.log, channel_broken, F_TEXT("peer", S("mailroom")), F_ERR(e));
+	loop_remove(s->service.loop, &s->mailroom_watch);
+	channel_close(&s->mailroom);
+}
+
+void mailboxes_connect(struct supervisor *s, int fd)
+{
+	loop_remove(s->service.loop, &s->mailroom_watch);
+	channel_close(&s->mailroom);
+	s->mailroom = channel_of(fd, s->service.in, s->service.out);
+	s->mailroom_heard = (struct hear_counts){ { 0 } };
+	if (failed(loop_add(s->service.loop, &s->mailroom_watch, fd, EPOLLIN, on_mailroom, s)))
+		channel_close(&s->mailroom);
+}

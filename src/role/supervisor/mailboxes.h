@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mailbox processes, one per account in use, started when `mailroom` asks. */
+#pragma once
+#include "role/supervisor/state.h"
+
+/* The channel to `mailroom`; owns fd, replaces an earlier one. */
+void mailboxes_connect(struct supervisor *s, int fd);
+/* One that was to be started did not come to serve: `mailroom` is told. */
+void mailboxes_failed(struct supervisor *s, uint32_t account, str reason);
+/* Starts the process of an account, or notes that it is wanted again once the present one has ended. */
+void mailboxes_start(struct supervisor *s, uint32_t account);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The listening sockets. They are opened once and handed to each process that serves them, also to the next one. */
+#pragma once
+#include "base/buf.h"
+#include "conf/conf.h"
+
+enum { PORTS_MAX = 256 };
+
+struct port {
+	const char *service; /* of conf_services, or "control" */
+	struct address address;
+	uint16_t number;
+	int fd;
+};
+
+struct ports {
+	struct port all[PORTS_MAX];
+	size_t count;
+};
+
+/* Opens what the configuration asks for; of an earlier set what is still asked for is taken over, and left as fd -1 there,
+ * so that no connection is lost in between. ERR_BUSY, ERR_DENIED, ERR_SYSTEM, ERR_LIMIT: nothing stays open that was not
+ * before, the earlier set is complete, *reason says why. */
+err ports_open(const struct conf_server *conf, struct ports *earlier, struct ports *out, struct buf *reason);
+/* The local socket of the administrator's commands in that folder. */
+err ports_open_control(int run, struct ports *out, struct buf *reason);
+void ports_close(struct ports *p);
+
+/* "port 25 (smtp) on 192.0.2.1": for messages. */
+void port_write(struct buf *b, const char *service, const struct address *address, uint16_t number);
+/* The programs whose job that service usually is. */
+const char *port_usual_programs(const char *service);

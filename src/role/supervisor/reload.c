@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/supervisor/reload.h"
+
+#include "role/supervisor/process.h"
+
+#include "base/json.h"
+
+enum { CONF_BUDGET = 8 << 20, KEYS_BUDGET = 256 << 10, LINE_ROOM = CONF_VALUE_MAX * 2 };
+
+/* The mistakes of a configuration go to whoever asked. */
+struct telling {
+	struct admin *caller;
+	struct supervisor *supervisor;
+	size_t count;
+};
+
+static void tell_mistake(void *to, str text)
+{
+	struct telling *t = to;
+	char room[4096];
+	struct buf line = BUF_ON(room);
+	if (t->count++ == 0) {
+		struct buf first = BUF_ON(t->supervisor->reason);
+		buf_add(&first, str_slice(text, 0, REASON_MAX - 1));
+		buf_byte(&first, '\0');
+	}
+	if (t->caller == NULL)
+		return;
+	struct json j = json_begin(&line);
+	json_text(&j, "mistake", text);
+	json_end(&j);
+	IGNORE(admin_line(t->caller, buf_str(&line))); /* the end of the command says that it was refused */
+}
+
+static void refuse(struct supervisor *s, struct admin *caller, str reason)
+{
+	if (caller != NULL)
+		admin_refuse(caller, "%.*s", ARG(reason));
+	else
+		LOG(&s->service.log, command_refused, F_TEXT("verb", S("reload")), F_TEXT("caller", S("signal")),
+			F_TEXT("reason", reason));
+}
+
+static bool is_reloaded_section(const char *section)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if ((rows[i].flags & RELOADED) == 0 && row_has(rows[i].sections, str_of(section)))
+			return false;
+	return true;
+}
+
+static bool is_changed(const struct conf *before, const struct conf *after, const struct conf_setting *setting)
+{
+	static char old_room[CONF_VALUE_MAX + 1], new_room[CONF_VALUE_MAX + 1];
+	struct buf was = BUF_ON(old_room), is = BUF_ON(new_room);
+	conf_write(&was, before, setting);
+	conf_write(&is, after, setting);
+	return !str_eq(buf_str(&was), buf_str(&is));
+}
+
+/* Processes that go on keep the settings that they were started with; whoever asked is told which these are. */
+static void tell_what_waits(struct supervisor *s, const struct conf *after, struct admin *caller)
+{
+	for (size_t i = 0; i < CONF_SETTINGS && caller != NULL; i++) {
+		const struct conf_setting *setting = &conf_settings[i];
+		char room[256];
+		struct buf line = BUF_ON(room), name = BUF_ON(s->reason);
+		if (is_reloaded_section(setting->section) || !is_changed(&s->conf, after, setting))
+			continue;
+		buf_addf(&name, "%s.%s", setting->section, setting->name);
+		struct json j = json_begin(&line);
+		json_text(&j, "at_next_start", buf_str(&name));
+		json_end(&j);
+		IGNORE(admin_line(caller, buf_str(&line))); /* who has gone need not know */
+	}
+}
+
+static bool has_listener(const struct supervisor *s, const struct row *row)
+{
+	for (size_t i = 0; i < s->ports.count; i++)
+		if (row_has(row->listeners, str_of(s->ports.all[i].service)))
+			return true;
+	return *row->listeners == '\0';
+}
+
+static struct process *serving(const struct supervisor *s, const struct row *row)
+{
+	for (struct process *p = s->processes; p != NULL; p = p->next)
+		if (p->row == row && p->state != PROCESS_RETIRING && p->replaces == NULL)
+			return p;
+	return NULL;
+}
+
+static void replace_processes(struct supervisor *s)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct row *row = &rows[i];
+		struct process *old = serving(s, row);
+		if ((row->flags & RELOADED) == 0 || s->programs[i] < 0)
+			continue;
+		if (!has_listener(s, row)) {
+			if (old != NULL)
+				process_retire(old, 0);
+			continue;
+		}
+		struct process *new = process_new(s, row, row->instance, 0, s->homes[i]);
+		new->replaces = old;
+		s->reload_waits += old != NULL;
+		process_start_or_retry(new);
+	}
+}
+
+static void hand_out_keys(struct supervisor *s)
+{
+	for (struct process *p = s->processes; p != NULL; p = p->next)
+		if ((p->row->flags & RELOADED) == 0 && *p->row->keys != '\0' && process_is_up(p))
+			IGNORE(process_send_keys(
+				p)); /* one that cannot take them is ended and started again with them */
+}
+
+/* What changes is taken over only when everything could be read and opened. */
+static err take_over(struct supervisor *s, struct arena *conf_arena, const struct conf *conf, struct buf *reason)
+{
+	struct arena *keys_arena = arena_new("keys", KEYS_BUDGET);
+	static struct ports ports;
+	struct keys keys;
+	err e = keys_read(&s->folders, true, keys_arena, &keys, reason);
+	if (!failed(e))
+		e = ports_open(&conf->server, &s->ports, &ports, reason);
+	if (failed(e)) {
+		arena_free(&keys_arena);
+		return e;
+	}
+	ports_close(&s->ports); /* those that nobody asks for any more */
+	s->ports = ports;
+	arena_free(&s->keys_arena);
+	s->keys_arena = keys_arena;
+	s->keys = keys;
+	arena_free(&s->conf_arena);
+	s->conf_arena = conf_arena;
+	s->conf = *conf;
+	return OK;
+}
+
+void reload_begin(struct supervisor *s, struct admin *caller)
+{
+	struct telling telling = { caller, s, 0 };
+	struct supervisor_setup reading = *s->setup;
+	struct buf reason = BUF_ON(s->reason);
+	struct conf conf;
+	if (!s->ready || s->stopping || s->reload_waits > 0 || s->setup->offline) {
+		refuse(s, caller, S("the server is starting, stopping or reloading just now"));
+		return;
+	}
+	reading.complain = tell_mistake;
+	reading.to = &telling;
+	struct arena *a = arena_new("configuration", CONF_BUDGET);
+	err e = configuration_read(&reading, a, &conf);
+	if (!failed(e)) {
+		tell_what_waits(s, &conf, caller);
+		e = take_over(s, a, &conf, &reason);
+	} else {
+		reason.n = strlen(s->reason);
+	}
+	if (failed(e)) {
+		arena_free(&a);
+		refuse(s, caller, reason.n > 0 ? buf_str(&reason) : str_of(err_text(e)));
+		return;
+	}
+	s->reload_caller = caller;
+	s->reload_broken = false;
+	LOG(&s->service.log, config_loaded);
+	hand_out_keys(s);
+	s->reload_waits++; /* our own, so that nothing ends before all were started */
+	replace_processes(s);
+	reload_step(s);
+}
+
+void reload_step(struct supervisor *s)
+{
+	if (s->reload_waits == 0 || --s->reload_waits > 0)
+		return;
+	struct admin *caller = s->reload_caller;
+	s->reload_caller = NULL;
+	if (s->reload_broken)
+		refuse(s, caller, S("a new process did not come to serve; the old one goes on. The log says why"));
+	else if (caller != NULL)
+		admin_done(caller);
+}
+
+void reload_failed(struct supervisor *s)
+{
+	s->reload_broken = true;
+	LOG(&s->service.log, alarm, F_TEXT("kind", S("reload_failed")),
+		F_TEXT("reason", S("a new process did not come to serve; the old one goes on")));
+	reload_step(s);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands that a role carries out: the words of the call are sent, the lines of the answer shown. */
+#include "tool/client.h"
+#include "tool/run.h"
+#include "tool/show.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SECRET_MAX = 1024, REASON_ROOM = 1400, WAIT_MS = 50, WAITS = 200 };
+
+struct asking {
+	const struct call *call;
+	const struct supervisor_setup *setup;
+	struct request request;
+};
+
+static void show(void *to, str json) { show_line(to, json); }
+
+static err ask(struct asking *a, int *status, bool quiet_if_absent)
+{
+	char room[REASON_ROOM];
+	struct buf reason = BUF_ON(room);
+	struct show *s = show_begin(a->call);
+	err e = client_send(&a->setup->folders, &a->request, show, s, &reason);
+	show_end(s);
+	if (failed(e) && !(e.code == ERR_ABSENT && quiet_if_absent))
+		(void)refuse("%.*s", ARG(buf_str(&reason)));
+	*status = failed(e) ? EXIT_REFUSED : EXIT_DONE;
+	return e;
+}
+
+static int ask_offline(void *to)
+{
+	int status = EXIT_REFUSED;
+	IGNORE(ask(to, &status, false)); /* the status says it */
+	return status;
+}
+
+/* A server or another command may be about to start or to end: then it is tried again for a while. */
+static int ask_somehow(struct asking *a)
+{
+	int status = EXIT_REFUSED;
+	for (int i = 0; i < WAITS; i++) {
+		if (ask(a, &status, true).code != ERR_ABSENT)
+			return status;
+		err e = offline_run(a->setup, ask_offline, a, &status);
+		if (e.code != ERR_EXISTS)
+			return status;
+		(void)poll(NULL, 0, WAIT_MS);
+	}
+	return refuse("%s is held by another server or command that does not answer", a->setup->folders.top_path);
+}
+
+/* The first line of standard input, without its end. */
+static bool read_secret(char *room, size_t size, str *out)
+{
+	size_t n = 0;
+	while (n < size) {
+		ssize_t got = read(STDIN_FILENO, room + n, size - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	str text = str_from(room, n), line = text;
+	if (!str_cut(&text, '\n', &line) && n == size)
+		return false;
+	if (str_ends(line, S("\r")))
+		line.n--;
+	*out = line;
+	return line.n > 0;
+}
+
+static bool is_for_us(const struct parameter *p) { return str_eq(str_of(p->name), S("password-stdin")); }
+
+static bool make_request(const struct call *call, struct request *out)
+{
+	static char secret[SECRET_MAX];
+	str *words = NEW(call->arena, str, WORDS_MAX);
+	*out = (struct request){ .verb = call->command->words, .words = words };
+	for (size_t i = 0; i < call->words_count; i++) {
+		const struct parameter *p = call->words[i].parameter;
+		struct buf b = buf_in(call->arena, strlen(p->name) + call->words[i].value.n + 2);
+		if (is_for_us(p)) {
+			if (read_secret(secret, sizeof secret, &out->secret))
+				continue;
+			(void)refuse("standard input holds no password, or one of more than %d bytes", SECRET_MAX - 1);
+			return false;
+		}
+		buf_addf(&b, "%s=%.*s", p->name, ARG(call->words[i].value));
+		words[out->words_count++] = buf_str(&b);
+	}
+	return true;
+}
+
+static bool begin(const struct call *call, struct supervisor_setup *setup, struct asking *out)
+{
+	static struct conf conf;
+	*out = (struct asking){ .call = call, .setup = setup };
+	return !failed(call_open(call, &conf, setup)) && make_request(call, &out->request);
+}
+
+int run_client(const struct call *call)
+{
+	struct supervisor_setup setup;
+	struct asking a;
+	return begin(call, &setup, &a) ? ask_somehow(&a) : EXIT_REFUSED;
+}
+
+int run_running(const struct call *call)
+{
+	struct supervisor_setup setup;
+	struct asking a;
+	int status = EXIT_REFUSED;
+	if (begin(call, &setup, &a))
+		IGNORE(ask(&a, &status, false)); /* the status says it */
+	return status;
+}
+
+int run_stop(const struct call *call)
+{
+	struct supervisor_setup setup;
+	struct asking a;
+	int status = EXIT_REFUSED;
+	char room[400];
+	pid_t owner = 0;
+	if (!begin(call, &setup, &a) || failed(ask(&a, &status, false)))
+		return status;
+	for (;;) { /* the lock is free when all has ended */
+		struct buf reason = BUF_ON(room);
+		err e = folders_lock(&setup.folders, &owner, &reason);
+		if (e.code != ERR_EXISTS)
+			return failed(e) ? refuse("%.*s", ARG(buf_str(&reason))) : EXIT_DONE;
+		(void)poll(NULL, 0, WAIT_MS);
+	}
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands do. Each gives the exit status. */
+#pragma once
+#include "tool/command.h"
+
+int run_init(const struct call *call);
+int run_serve(const struct call *call);
+int run_check(const struct call *call);
+/* Sent to the role that does it; without a server the roles that are needed are started for as long as it takes. */
+int run_client(const struct call *call);
+/* The same, for what makes no sense without a server. */
+int run_running(const struct call *call);
+/* Waits until the server has ended. */
+int run_stop(const struct call *call);

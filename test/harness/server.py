@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Siegel of the tests' own: made, started, looked into and ended, all in a folder that goes away again."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "imap": 143, "imaps": 993}
+PASSWORD = "correct horse battery staple"
+
+
+def build_folder():
+    return pathlib.Path(os.environ.get("SIEGEL_BUILD", ROOT / "b"))
+
+
+def free_offset():
+    """A port offset at which all our ports are free. Tests may run side by side, so it begins at a place of its own."""
+    start = 20000 + os.getpid() % 350 * 100
+    for offset in list(range(start, 60000, 1000)) + list(range(20000, start, 1000)):
+        with contextlib.ExitStack() as sockets:
+            try:
+                for port in PORTS.values():
+                    s = sockets.enter_context(socket.socket())
+                    s.bind(("127.0.0.1", port + offset))
+            except OSError:
+                continue
+            return offset
+    raise RuntimeError("no free ports")
+
+
+class Server:
+    """with Server() as s: ... The log is checked at the end: what is not expected there fails the test."""
+
+    NOT_EXPECTED = ("process_died", "channel_broken", "store_failed", "store_damaged", "login_forged", "envelope_forged")
+
+    def __init__(self, domain="example.test", settings=(), user=None, expected_events=(), folder=None):
+        self.domain, self.hostname = domain, f"mail.{domain}"
+        self.settings, self.user, self.expected = list(settings), user, set(expected_events)
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="siegel-test-")) if folder is None else pathlib.Path(folder)
+        self.folder = self.base / "siegel"
+        self.offset = free_offset()
+        self.process = None
+        self.accounts = {}
+
+    # ---- commands ----------------------------------------------------------------------------------------------------
+    @property
+    def conf(self):
+        return self.folder / "siegel.yaml"
+
+    def command(self, *words, input=None, check=True, timeout=60):
+        """Runs `siegel WORDS`. Returns the finished process, its output as text."""
+        command = [str(build_folder() / "siegel"), *words]
+        if words[0] != "init":
+            command[1 + len(words):] = ["-c", str(self.conf)]
+        done = subprocess.run(self.as_user(command), input=input, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"siegel {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def as_user(self, command):
+        if self.user is None:
+            return command
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", *command]
+
+    def objects(self, *words):
+        """The lines of `siegel WORDS --json`."""
+        return [json.loads(line) for line in self.command(*words, "--json").stdout.splitlines()]
+
+    def init(self):
+        if self.user is not None:
+            os.chown(self.base, self.user, self.user)
+        self.command("init", "--dir", str(self.folder), "--hostname", self.hostname, "--domain", self.domain,
+                     "--port-offset", str(self.offset), "--listen", "127.0.0.1")
+
+    def account(self, login, address=None, password=PASSWORD):
+        address = address or f"{login.split('-', 1)[-1]}@{self.domain}"
+        self.command("account", "add", login, "--address", address, "--password-stdin", input=password + "\n")
+        self.accounts[login] = address
+        return address
+
+    # ---- life --------------------------------------------------------------------------------------------------------
+    def start(self, timeout=30):
+        command = [str(build_folder() / "siegel"), "serve", "-c", str(self.conf)]
+        for setting in self.settings:
+            command += ["--set", setting]
+        self.stderr = open(self.base / "stderr", "a")
+        self.process = subprocess.Popen(self.as_user(command), stdout=subprocess.PIPE, stderr=self.stderr, text=True,
+                                        start_new_session=True)
+        deadline = time.monotonic() + timeout
+        os.set_blocking(self.process.stdout.fileno(), False)
+        said = ""
+        while "\n" not in said:
+            said += self.process.stdout.read() or ""
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"serve did not get ready: {said!r}\n{(self.base / 'stderr').read_text()}\n{self.log_text()[-4000:]}")
+            time.sleep(0.01)
+        assert said == "ready\n", said
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            status = "killed: it did not end within 30 s"
+        self.process = None
+        assert status == 0, f"serve ended with {status}\n{(self.base / 'stderr').read_text()}"
+
+    def kill(self):
+        """What a power button does to processes: all of them, at once."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def pids(self):
+        """The numbers of our processes, children of the supervisor."""
+        path = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def roles(self):
+        """Role name (as the process calls itself) -> process numbers."""
+        roles = {}
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                roles.setdefault(words[0].decode().split("/")[-1], []).append(pid)
+        return roles
+
+    def __enter__(self):
+        try:
+            self.init()
+            self.start()
+        except BaseException:
+            self.clean()
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if self.process is not None:
+                self.stop()
+            if kind is None:
+                self.check_log()
+            else:
+                print((self.base / "stderr").read_text()[-2000:], self.log_text()[-6000:])
+        finally:
+            self.clean()
+
+    def clean(self):
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    # ---- log ---------------------------------------------------------------------------------------------------------
+    def log_text(self):
+        path = self.folder / "log" / "siegel.log"
+        return path.read_text() if path.exists() else ""
+
+    def log(self, event=None):
+        entries = [json.loads(line) for line in self.log_text().splitlines()]
+        return [e for e in entries if event is None or e["event"] == event]
+
+    def check_log(self):
+        bad = [e for e in self.log() if e["event"] in self.NOT_EXPECTED and e["event"] not in self.expected]
+        assert not bad, "\n".join(map(str, bad))
+
+    def wait_for(self, what, timeout=10):
+        """Until what() is true; returns what it said."""
+        deadline = time.monotonic() + timeout
+        while not (result := what()):
+            assert time.monotonic() < deadline, f"waited {timeout} s in vain"
+            time.sleep(0.02)
+        return result
+
+    # ---- clients -----------------------------------------------------------------------------------------------------
+    def port(self, service):
+        return PORTS[service] + self.offset
+
+    def tls_context(self):
+        return ssl.create_default_context(cafile=str(self.folder / "keys" / "tls.crt"))
+
+    def connect(self, service, tls=None):
+        s = socket.create_connection(("127.0.0.1", self.port(service)), timeout=20)
+        if service.endswith("s") if tls is None else tls:
+            s = self.tls_context().wrap_socket(s, server_hostname=self.hostname)
+        return s
