@@ -291,7 +291,7 @@ err conf_read(const struct conf_source *source, struct arena *a, struct conf *ou
 	(void)conf_check(&conf, contradiction, &r); /* each is counted as it is told */
 	if (r.memory || arena_spent(a))
 		return FAIL(MEMORY);
-	if (r.mistakes > 0)
+	if (r.mistakes > 0 && !source->forgiving)
 		return FAIL(SYNTAX);
 	*out = conf;
 	return OK;

@@ -35,7 +35,7 @@ static void say(void *to, str text)
 	fprintf(stderr, "siegel: %.*s\n", ARG(text));
 }
 
-err call_open(const struct call *call, struct conf *conf, struct supervisor_setup *out)
+err call_open(const struct call *call, bool forgiving, struct conf *conf, struct supervisor_setup *out)
 {
 	char room[600];
 	struct buf reason = BUF_ON(room);
@@ -44,7 +44,9 @@ err call_open(const struct call *call, struct conf *conf, struct supervisor_setu
 		.overrides_count = call->overrides_count,
 		.programs = programs_folder(call->arena),
 		.complain = say };
+	setup.forgiving = forgiving;
 	TRY(configuration_read(&setup, call->arena, conf));
+	setup.forgiving = false;
 	err e = folders_open(&conf->server, call->conf_path, call->arena, &setup.folders, &reason);
 	if (failed(e)) {
 		say(NULL, buf_str(&reason));

@@ -6,8 +6,9 @@
 
 /* Where the programs of the roles lie: beside this one, or installed. */
 const char *programs_folder(struct arena *a);
-/* The configuration of the call, with the folders of its installation opened. Mistakes go to stderr. */
-err call_open(const struct call *call, struct conf *conf, struct supervisor_setup *out);
+/* The configuration of the call, with the folders of its installation opened. Mistakes go to stderr; forgiving: they do
+ * not count. */
+err call_open(const struct call *call, bool forgiving, struct conf *conf, struct supervisor_setup *out);
 
 /* A command to be sent; words are "name=value". */
 struct request {

@@ -84,8 +84,11 @@ static void complain(void *to, str text)
 /* The same check that a server makes, before anything is written. */
 static bool is_valid(const struct init *in, str text, struct conf *conf)
 {
-	struct conf_source source = { text, S("siegel init"), in->call->overrides, in->call->overrides_count, complain,
-		NULL };
+	struct conf_source source = { .text = text,
+		.name = S("siegel init"),
+		.overrides = in->call->overrides,
+		.overrides_count = in->call->overrides_count,
+		.mistake = complain };
 	return !failed(conf_read(&source, in->call->arena, conf));
 }
 

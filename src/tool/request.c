@@ -100,7 +100,7 @@ static bool begin(const struct call *call, struct supervisor_setup *setup, struc
 {
 	static struct conf conf;
 	*out = (struct asking){ .call = call, .setup = setup };
-	return !failed(call_open(call, &conf, setup)) && make_request(call, &out->request);
+	return !failed(call_open(call, true, &conf, setup)) && make_request(call, &out->request);
 }
 
 int run_client(const struct call *call)

@@ -48,7 +48,7 @@ err configuration_read(const struct supervisor_setup *setup, struct arena *a, st
 		return e;
 	}
 	struct conf_source source = { text, slash == STR_NONE ? path : str_after(path, slash + 1), setup->overrides,
-		setup->overrides_count, setup->complain, setup->to };
+		setup->overrides_count, setup->forgiving, setup->complain, setup->to };
 	return conf_read(&source, a, out);
 }
 

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct conf conf;
 	struct arena *a = arena_new("fuzz", 1 << 20);
 	struct copy copy = { .arena = a };
-	struct conf_source source = { str_from((const char *)p, n), S("f"), overrides, 1, tell, &mistakes };
+	struct conf_source source = { str_from((const char *)p, n), S("f"), overrides, 1, false, tell, &mistakes };
 	err e = conf_read(&source, a, &conf);
 	if ((e.code == ERR_SYNTAX) != (mistakes > 0) && e.code != ERR_MEMORY)
 		abort();

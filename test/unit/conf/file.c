@@ -18,7 +18,7 @@ static err read_with(struct arena *a, str text, const char *override, struct con
 {
 	str overrides[] = { str_of(override) };
 	told = BUF_ON(told_room);
-	struct conf_source source = { text, S("f"), overrides, override != NULL, tell, &told };
+	struct conf_source source = { text, S("f"), overrides, override != NULL, false, tell, &told };
 	return conf_read(&source, a, out);
 }
 
