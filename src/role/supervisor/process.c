@@ -23,7 +23,7 @@ enum {
 	PATIENCE = 1000,      /* ms, with a process that does not read its lifeline */
 	STOP_PATIENCE = 8000, /* ms, until it is ended by force */
 	FIRST_DELAY = 1000,   /* ms, before the second start in a row; then twice as long each time */
-	LONGEST_DELAY = 30000,
+	DOUBLINGS_MAX = 12,
 	GOOD_SERVICE = 60000,    /* ms, after which earlier failures are forgotten */
 	LIFELINE_ROOM = 1 << 20, /* bytes that may wait in the lifeline: all settings and channels of a start */
 	ARGUMENTS = 6,
@@ -253,15 +253,17 @@ static void forget_run(struct process *p)
 
 static void start_again(void *to) { process_start_or_retry(to); }
 
-static unsigned delay_of(unsigned failures)
+static unsigned delay_of(const struct process *p)
 {
-	unsigned delay = failures > 5 ? LONGEST_DELAY : failures > 0 ? (unsigned)FIRST_DELAY << (failures - 1) : 0;
-	return delay < LONGEST_DELAY ? delay : LONGEST_DELAY;
+	unsigned longest = (unsigned)p->supervisor->conf.server.restart_delay_max * 1000;
+	unsigned doublings = p->failures - 1 < DOUBLINGS_MAX ? p->failures - 1 : DOUBLINGS_MAX;
+	unsigned delay = p->failures > 0 ? (unsigned)FIRST_DELAY << doublings : 0;
+	return delay < longest ? delay : longest;
 }
 
 void process_try_again(struct process *p)
 {
-	loop_timer_start(p->supervisor->service.loop, &p->timer, delay_of(p->failures), start_again, p);
+	loop_timer_start(p->supervisor->service.loop, &p->timer, delay_of(p), start_again, p);
 	p->failures++;
 	p->restarts++;
 }
@@ -270,8 +272,7 @@ static void tell_death(struct process *p, pid_t pid, str reason)
 {
 	struct supervisor *s = p->supervisor;
 	LOG(&s->service.log, process_died, F_TEXT("process_role", str_of(p->name)), F_NUMBER("process", (uint64_t)pid),
-		F_NUMBER("account", p->account), F_TEXT("reason", reason),
-		F_NUMBER("milliseconds", delay_of(p->failures)));
+		F_NUMBER("account", p->account), F_TEXT("reason", reason), F_NUMBER("milliseconds", delay_of(p)));
 	if (!s->ready) {
 		struct buf b = BUF_ON(s->reason);
 		buf_addf(&b, "siegel-%s ended at its start: %.*s", p->row->role, ARG(reason));
