@@ -107,9 +107,10 @@ void door_listen(struct frontdoor *door, str service, int fd)
 		return;
 	}
 	struct listener *l = &door->listeners[door->listeners_count++];
-	*l = (struct listener){
-		.door = door, .with_tls = str_eq(service, S("imaps")), .internal_only = !str_eq(service, S("imaps"))
-	};
+	*l = (struct listener){ .door = door,
+		.fd = fd,
+		.with_tls = str_eq(service, S("imaps")),
+		.internal_only = !str_eq(service, S("imaps")) };
 	memcpy(l->service, service.p, service.n);
 	IGNORE(fd_set_nonblocking(fd, true)); /* the supervisor made it so */
 }
