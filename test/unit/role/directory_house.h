@@ -143,8 +143,8 @@ static inline void hasher_works(void)
 	while (!failed(channel_receive(&house.hasher))) {
 		uint32_t tag = house.in.tag;
 		struct msg_hash_done done = { .hash = S("") };
-		struct msg_hash_verify verify;
-		struct msg_hash_make make;
+		struct msg_hash_verify verify = { .password = NO_STR };
+		struct msg_hash_make make = { .password = NO_STR };
 		struct buf b = BUF_ON(hash);
 		house.hashes++;
 		buf_add(&b, S("hash:"));
