@@ -53,6 +53,8 @@ int account_dirty_fd(const struct account *a);
 err account_tidy(struct account *a);
 /* Gives back memory that is only kept for speed; for times without sessions. */
 void account_slim(struct account *a);
+/* Reads the whole file: ERR_DAMAGED if it is not sound. */
+err account_check(struct account *a);
 /* Bytes and messages in all folders. */
 void account_usage(struct account *a, uint64_t *bytes, uint64_t *messages);
 

@@ -256,6 +256,14 @@ void account_slim(struct account *a)
 	account_unlock(a);
 }
 
+err account_check(struct account *a)
+{
+	account_lock(a);
+	err e = sql_check(a->sql);
+	account_unlock(a);
+	return e;
+}
+
 void account_usage(struct account *a, uint64_t *bytes, uint64_t *messages)
 {
 	account_lock(a);
