@@ -232,7 +232,8 @@ void deliver_tell(struct keeper *k)
 		return;
 	for (size_t i = 0; i < k->untold_count; i++) {
 		const struct delivery_name *name = &k->untold[i];
-		struct msg_delivery one = { .transaction = { (const char *)name->transaction, sizeof name->transaction },
+		struct msg_delivery one = { .transaction = { (const char *)name->transaction,
+						    sizeof name->transaction },
 			.recipient = name->recipient };
 		IGNORE(msg_add_delivery(&records, k->queue.out, &one)); /* a lost buffer is seen below */
 	}

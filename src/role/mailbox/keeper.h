@@ -7,8 +7,8 @@
 
 enum {
 	BATCH_MAX = 64,
-	BATCH_BYTES = 4 << 20,  /* a batch that holds more is stored without waiting for the rest */
-	UNTOLD_MAX = 512,       /* deliveries that are stored and not yet told to the queue */
+	BATCH_BYTES = 4 << 20, /* a batch that holds more is stored without waiting for the rest */
+	UNTOLD_MAX = 512,      /* deliveries that are stored and not yet told to the queue */
 };
 
 struct batch {
@@ -26,7 +26,7 @@ struct keeper {
 	pthread_t thread;
 	bool runs;
 
-	pthread_mutex_t lock; /* of the next two */
+	pthread_mutex_t lock;         /* of the next two */
 	int new_queue, new_directory; /* channels to take over; -1: none */
 	int wake_fd;
 	atomic_bool must_stop, wants_mail, is_busy;

@@ -22,7 +22,7 @@ struct mailbox {
 	struct account *account; /* NULL: it cannot be used */
 	struct keeper *keeper;
 	atomic_bool is_damaged;
-	atomic_bool is_ending;   /* sessions say goodbye */
+	atomic_bool is_ending; /* sessions say goodbye */
 
 	struct channel mailroom; /* main thread only, as all that follows up to the lock */
 	struct loop_watch mailroom_watch, left_watch;

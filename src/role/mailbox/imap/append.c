@@ -26,7 +26,7 @@ struct upload {
 	char *memory; /* small, or the file's */
 	int fd;       /* -1: in memory */
 	bool is_mapped;
-	err e;        /* sticks: after it the rest is read and forgotten */
+	err e; /* sticks: after it the rest is read and forgotten */
 };
 
 static void open_upload(struct upload *u, uint64_t size, uint32_t session)

@@ -20,8 +20,8 @@ static err write_copyuid(struct buf *b, const struct copy_result *r)
 	return b->lost ? FAIL(MEMORY) : OK;
 }
 
-static struct reply copied(struct imap_session *s, const struct imap_command *c, const struct copy_result *r,
-	struct arena *arena)
+static struct reply copied(
+	struct imap_session *s, const struct imap_command *c, const struct copy_result *r, struct arena *arena)
 {
 	struct buf b = buf_in(arena, r->copied * UID_TEXT + 200);
 	bool is_move = c->id == IMAP_MOVE;
@@ -64,7 +64,8 @@ struct reply command_copy(struct imap_session *s, const struct imap_command *c)
 	struct arena *results = arena_new("copy", COPYUID_BUDGET);
 	struct copy_result r = { .from = NEW(results, uint32_t, count + 1) };
 	struct reply reply;
-	e = r.from == NULL ? FAIL(MEMORY) : folder_copy(s->view.folder, uids, count, copy.mailbox, c->id == IMAP_MOVE, &r);
+	e = r.from == NULL ? FAIL(MEMORY)
+			   : folder_copy(s->view.folder, uids, count, copy.mailbox, c->id == IMAP_MOVE, &r);
 	if (e.code == ERR_ABSENT)
 		reply = REPLY_NO("[TRYCREATE] there is no such mailbox");
 	else

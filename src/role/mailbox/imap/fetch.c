@@ -17,17 +17,17 @@ enum {
 struct fetching {
 	struct imap_session *s;
 	const struct imap_fetch *query;
-	unsigned items;        /* of the query, and UID for UID FETCH */
-	unsigned wanted;       /* of account_parts() */
+	unsigned items;  /* of the query, and UID for UID FETCH */
+	unsigned wanted; /* of account_parts() */
 	struct arena *parts_arena, *header_arena;
-	struct buf room;       /* for pieces of messages */
-	bool is_incomplete;    /* something could not be given */
-	bool is_gone;          /* some messages are no longer there */
-	size_t count;          /* of the batch */
+	struct buf room;    /* for pieces of messages */
+	bool is_incomplete; /* something could not be given */
+	bool is_gone;       /* some messages are no longer there */
+	size_t count;       /* of the batch */
 	uint32_t numbers[BATCH], uids[BATCH];
 	struct message rows[BATCH];
 	struct parts_read parts[BATCH];
-	bool was_seen[BATCH];  /* its \Seen was set by this command */
+	bool was_seen[BATCH]; /* its \Seen was set by this command */
 };
 
 static unsigned parts_wanted(const struct imap_fetch *q)

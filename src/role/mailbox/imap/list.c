@@ -147,7 +147,10 @@ static err prepare(struct listing *l)
 }
 
 /* RFC 3501 6.3.8: an empty pattern asks for the separator and the root of the reference. */
-static bool asks_for_root(const struct imap_list *q) { return !q->is_extended && q->count == 1 && q->patterns[0].n == 0; }
+static bool asks_for_root(const struct imap_list *q)
+{
+	return !q->is_extended && q->count == 1 && q->patterns[0].n == 0;
+}
 
 struct reply command_list(struct imap_session *s, const struct imap_command *c)
 {

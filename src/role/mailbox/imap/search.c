@@ -118,7 +118,8 @@ static bool holds(struct searching *q, const struct imap_search_test *t, const s
 	case IMAP_SEARCH_KEYWORD:
 		return has_keyword(q, t->text);
 	case IMAP_SEARCH_ARRIVED:
-		return is_between(t, imap_datetime_day((struct imap_datetime){ q->row->seconds, q->row->zone_minutes }));
+		return is_between(
+			t, imap_datetime_day((struct imap_datetime){ q->row->seconds, q->row->zone_minutes }));
 	case IMAP_SEARCH_SIZE:
 		return is_between(t, q->row->size);
 	case IMAP_SEARCH_SENT:
@@ -166,7 +167,8 @@ static void look_at(struct searching *q, uint32_t first, size_t count, bool by_u
 }
 
 /* Sets in the place of "*", needles for texts. */
-static err prepare(struct imap_session *s, const struct imap_search *query, struct arena *a, const struct mime_needle ***out)
+static err prepare(
+	struct imap_session *s, const struct imap_search *query, struct arena *a, const struct mime_needle ***out)
 {
 	uint32_t count = s->view.count, last = count > 0 ? s->view.entries[count - 1].uid : 0;
 	const struct mime_needle **needles = NEW(a, const struct mime_needle *, query->count);

@@ -64,7 +64,8 @@ void session_patience(struct imap_session *s) { io_deadline(s->io, WRITE_MS); }
 
 struct reply reply_text(const struct buf *b)
 {
-	return b->lost ? (struct reply){ "NO", S("[LIMIT] the answer is too long") } : (struct reply){ "OK", buf_str(b) };
+	return b->lost ? (struct reply){ "NO", S("[LIMIT] the answer is too long") }
+		       : (struct reply){ "OK", buf_str(b) };
 }
 
 struct reply reply_failed(struct imap_session *s, err e)
@@ -172,7 +173,8 @@ static err read_literal(struct imap_session *s, const struct imap_frame_step *st
 }
 
 /* APPEND answers at once; what is left of one that was refused is read past. */
-static err run_append(struct imap_session *s, struct imap_frame *frame, const struct imap_frame_step *step, bool *is_done)
+static err run_append(
+	struct imap_session *s, struct imap_frame *frame, const struct imap_frame_step *step, bool *is_done)
 {
 	struct reply r;
 	bool was_read = false;
@@ -187,7 +189,7 @@ static err run_append(struct imap_session *s, struct imap_frame *frame, const st
 		return OK;
 	imap_frame_refuse(frame);
 	return step->literal.size > s->mailbox->service->conf->mailbox.append_max ? FAIL(LIMIT)
-										   : read_literal(s, step, NULL);
+										  : read_literal(s, step, NULL);
 }
 
 /* One command with its literals, answered. */

@@ -20,8 +20,8 @@ struct imap_session {
 	struct arena *arena;   /* as long as the session */
 	struct arena *command; /* as long as a command */
 	struct log log;
-	struct view view;      /* of the selected mailbox */
-	uint32_t number;       /* among the sessions of this process: who changed a flag */
+	struct view view; /* of the selected mailbox */
+	uint32_t number;  /* among the sessions of this process: who changed a flag */
 	unsigned errors;
 	bool has_ended;
 };
@@ -31,8 +31,8 @@ struct reply {
 	const char *status; /* OK, NO, BAD */
 	str text;           /* with its response code */
 };
-#define REPLY_OK(text)  ((struct reply){ "OK", S(text) })
-#define REPLY_NO(text)  ((struct reply){ "NO", S(text) })
+#define REPLY_OK(text) ((struct reply){ "OK", S(text) })
+#define REPLY_NO(text) ((struct reply){ "NO", S(text) })
 #define REPLY_BAD(text) ((struct reply){ "BAD", S(text) })
 
 /* NO for a failure of the store, with the code of RFC 5530; ends the process where it must. */

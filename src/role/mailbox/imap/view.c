@@ -90,8 +90,8 @@ void view_close(struct view *v)
 
 static struct imap_flags all_flags(const struct view *v, struct arena *a)
 {
-	struct imap_flags flags = { .system = IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED | IMAP_FLAG_SEEN |
-					      IMAP_FLAG_DRAFT };
+	struct imap_flags flags = { .system = IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED |
+					      IMAP_FLAG_SEEN | IMAP_FLAG_DRAFT };
 	str *names = NEW(a, str, FOLDER_KEYWORDS_MAX);
 	for (unsigned i = 0; names != NULL && i < FOLDER_KEYWORDS_MAX; i++)
 		if (v->keywords[i].p != NULL)
@@ -279,7 +279,8 @@ size_t view_walk_next(struct view_walk *w, uint32_t *numbers, size_t room)
 	return n;
 }
 
-err view_uids(struct view *v, struct imap_sequence *set, bool by_uid, struct arena **arena, uint32_t **uids, size_t *count)
+err view_uids(
+	struct view *v, struct imap_sequence *set, bool by_uid, struct arena **arena, uint32_t **uids, size_t *count)
 {
 	struct view_walk w;
 	TRY(view_walk(v, set, by_uid, &w));

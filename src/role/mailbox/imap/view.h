@@ -21,10 +21,10 @@ struct view {
 	struct view_entry *entries;
 	uint32_t count, room; /* message n is entries[n - 1] */
 	uint32_t recent;
-	uint32_t uid_next; /* when it was selected: above all that the client then knew of */
-	bool has_hidden;  /* messages are gone that the client was not told of */
-	uint64_t version; /* of the folder, as told */
-	uint64_t modseq;  /* changes of flags up to here are told */
+	uint32_t uid_next;   /* when it was selected: above all that the client then knew of */
+	bool has_hidden;     /* messages are gone that the client was not told of */
+	uint64_t version;    /* of the folder, as told */
+	uint64_t modseq;     /* changes of flags up to here are told */
 	struct arena *names; /* of keywords */
 	str keywords[FOLDER_KEYWORDS_MAX];
 	unsigned keywords_version;
@@ -57,5 +57,5 @@ err view_walk(const struct view *v, struct imap_sequence *set, bool by_uid, stru
 /* The next message numbers, at most room. 0: that was all. */
 size_t view_walk_next(struct view_walk *w, uint32_t *numbers, size_t room);
 /* All UIDs of a set, in an arena of its own, which the caller frees. */
-err view_uids(struct view *v, struct imap_sequence *set, bool by_uid, struct arena **arena, uint32_t **uids,
-	size_t *count);
+err view_uids(
+	struct view *v, struct imap_sequence *set, bool by_uid, struct arena **arena, uint32_t **uids, size_t *count);
