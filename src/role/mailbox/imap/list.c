@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LIST and LSUB (RFC 3501 6.3.8 and 6.3.9), with the returns of RFC 3348, RFC 6154 and RFC 5819. */
+/* LIST and LSUB (RFC 3501 6.3.8 and 6.3.9), with the attributes of RFC 6154 2 and the returns of RFC 5258 3. */
 #include "role/mailbox/imap/list.h"
 
 #include "proto/imap/list.h"

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stand for one mailbox process: plays its supervisor, mailroom, queue, directory and logger, so that the process can be
+ * tested alone, as it is shipped.
+ *
+ *	stand_mailbox PROGRAM FOLDER PORT [SECTION.NAME=VALUE ...]
+ *
+ * Every connection to the port is admitted as a session. Commands come by stdin, one a line:
+ *	deliver FILE COUNT   offers copies of a message, each with a name of its own
+ *	again                offers everything once more, under the same names
+ *	spam FILE            offers one that was judged spam
+ *	limits BYTES         tells a quota
+ *	leave, go, stop      ends the sessions; lets the idle process go; stops it
+ * What the process says is printed, one line each. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "os/clock.h"
+
+#define CONVERSATION "ipc/supervisor_role.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/role_logger.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/mailroom_mailbox.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/queue_mailbox.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/mailbox_directory.def"
+#include "ipc/conversation.h"
+
+enum { OFFERS_MAX = 100000, BODY_IN_FRAME = 57344 };
+
+struct offer {
+	int file;
+	char *bytes;
+	size_t size;
+	bool is_spam;
+};
+
+static struct frame in, out;
+static struct channel lifeline, logger, mailroom, queue, directory;
+static struct offer offers[OFFERS_MAX];
+static size_t offered, fetched, done;
+static unsigned sessions;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "stand: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void must(err e, const char *what)
+{
+	if (failed(e)) {
+		fprintf(stderr, "stand: %s: %s\n", what, err_text(e));
+		exit(1);
+	}
+}
+
+static struct channel give_channel(const char *peer)
+{
+	int ends[2];
+	must(channel_pair(ends), "pair");
+	struct msg_channel m = { .peer = str_of(peer), .account = 7, .end = ends[1] };
+	must(msg_send_channel(&lifeline, 0, &m), "channel");
+	close(ends[1]);
+	return channel_of(ends[0], &in, &out);
+}
+
+static pid_t start(const char *program, const char *folder)
+{
+	int ends[2];
+	must(channel_pair(ends), "pair");
+	int home = open(folder, O_RDONLY | O_DIRECTORY), executable = open(program, O_RDONLY | O_CLOEXEC);
+	if (home < 0 || executable < 0)
+		die(program);
+	pid_t child = fork();
+	if (child == 0) {
+		const char *words[] = { "siegel-mailbox", "7", "99", "required", "shared", NULL };
+		char *arguments[6];
+		for (int i = 0; i < 6; i++)
+			arguments[i] = words[i] != NULL ? strdup(words[i]) : NULL;
+		int high_home = fcntl(home, F_DUPFD, 20), high_end = fcntl(ends[1], F_DUPFD, 20);
+		if (fchdir(home) != 0 || dup2(high_end, 3) < 0 || dup2(high_home, 4) < 0)
+			_exit(1);
+		close(high_home);
+		close(high_end);
+		char *nothing[] = { NULL };
+		fexecve(executable, arguments, nothing);
+		_exit(1);
+	}
+	close(ends[1]);
+	close(home);
+	close(executable);
+	lifeline = channel_waiting(ends[0], 10000, &in, &out);
+	return child;
+}
+
+static void bring_up(char **settings)
+{
+	struct msg_go go = { .no_more = 0 };
+	struct msg_running running;
+	for (; *settings != NULL; settings++) {
+		struct msg_setting m = { .line = str_of(*settings) };
+		must(msg_send_setting(&lifeline, 0, &m), "setting");
+	}
+	logger = give_channel("logger");
+	mailroom = give_channel("mailroom");
+	queue = give_channel("queue");
+	directory = give_channel("directory");
+	must(msg_send_go(&lifeline, 0, &go), "go");
+	must(msg_expect_running(&lifeline, &running), "running");
+	printf("running landlock=%u seccomp=%d\n", (unsigned)running.landlock, running.seccomp);
+}
+
+static void deliver_one(size_t n)
+{
+	struct offer *o = &offers[n];
+	uint64_t name[2] = { 0x5a5a, n };
+	bool fits = o->size <= BODY_IN_FRAME;
+	struct msg_deliver m = {
+		.transaction = { (const char *)name, sizeof name },
+		.sender = S("sender@example.org"),
+		.address = S("kx@example.test"),
+		.received = (uint64_t)clock_utc_ms(),
+		.size = o->size,
+		.spam = o->is_spam,
+		.body = fits ? (str){ o->bytes, o->size } : NO_STR,
+		.file = fits ? -1 : o->file,
+	};
+	/* The stand waits where a queue would try again later. */
+	struct pollfd p = { .fd = queue.fd, .events = POLLOUT };
+	err e;
+	while ((e = msg_send_deliver(&queue, 0, &m)).code == ERR_BUSY)
+		poll(&p, 1, 1000);
+	must(e, "deliver");
+}
+
+static void say_waiting(void)
+{
+	struct msg_mail_waiting m = { .no_more = 0 };
+	must(msg_send_mail_waiting(&queue, 0, &m), "mail_waiting");
+}
+
+static void on_queue(void)
+{
+	if (in.number == MSG_fetch) {
+		struct msg_fetch m;
+		must(msg_get_fetch(&in, &m), "fetch");
+		for (uint64_t i = 0; i < m.most && fetched < offered; i++)
+			deliver_one(fetched++);
+		struct msg_fetched end = { .more = fetched < offered };
+		must(msg_send_fetched(&queue, 0, &end), "fetched");
+	} else if (in.number == MSG_delivered) {
+		struct msg_delivered m;
+		must(msg_get_delivered(&in, &m), "delivered");
+		static struct frame scratch;
+		struct msg_delivery one;
+		str records = m.deliveries;
+		err e = OK;
+		while (msg_next_delivery(&records, &scratch, &one, &e))
+			done++;
+		printf("delivered %zu\n", done);
+	} else {
+		struct msg_undeliverable m;
+		must(msg_get_undeliverable(&in, &m), "undeliverable");
+		printf("undeliverable %.*s\n", ARG(m.reason));
+	}
+}
+
+static void on_mailroom(void)
+{
+	struct msg_idle m;
+	must(msg_get_idle(&in, &m), "idle");
+	printf("idle %u\n", (unsigned)m.admitted);
+}
+
+static void on_directory(void)
+{
+	struct msg_usage m;
+	must(msg_get_usage(&in, &m), "usage");
+	printf("usage %llu %llu %d\n", (unsigned long long)m.bytes, (unsigned long long)m.messages, m.damaged);
+}
+
+static void on_logger(void)
+{
+	struct msg_log_entry m;
+	static struct frame scratch;
+	struct msg_log_field field;
+	err e = OK;
+	must(msg_get_log_entry(&in, &m), "log_entry");
+	printf("log %s", log_event_name((enum log_event)m.event));
+	str records = m.fields;
+	while (msg_next_log_field(&records, &scratch, &field, &e)) {
+		if (field.kind == LOG_NUMBER)
+			printf(" %.*s=%llu", ARG(field.name), (unsigned long long)field.number);
+		else
+			printf(" %.*s=%.*s", ARG(field.name), ARG(field.text));
+	}
+	printf("\n");
+}
+
+static void hear(struct channel *c, void (*on)(void))
+{
+	for (;;) {
+		err e = channel_receive(c);
+		if (e.code == ERR_AGAIN)
+			return;
+		if (failed(e)) {
+			channel_close(c);
+			return;
+		}
+		on();
+	}
+}
+
+static void admit(int listener)
+{
+	int stream = accept(listener, NULL, NULL);
+	char id[20];
+	struct buf b = BUF_ON(id);
+	buf_addf(&b, "s%u", ++sessions);
+	struct msg_admit m = {
+		.protocol = S("imap"),
+		.login = S("kx"),
+		.session = buf_str(&b),
+		.client = S("127.0.0.1"),
+		.tag = S("LOGIN"),
+		.encrypted = true,
+		.stream = stream,
+	};
+	must(msg_send_admit(&mailroom, 0, &m), "admit");
+	close(stream);
+}
+
+static void load(const char *path, size_t count, bool is_spam)
+{
+	int file = open(path, O_RDONLY);
+	struct stat about;
+	if (file < 0 || fstat(file, &about) != 0)
+		die(path);
+	char *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+	for (size_t i = 0; i < count && offered < OFFERS_MAX; i++)
+		offers[offered++] = (struct offer){ file, bytes, (size_t)about.st_size, is_spam };
+	say_waiting();
+}
+
+static void obey(char *line)
+{
+	char path[400];
+	unsigned long long n = 0;
+	struct msg_limits limits = { 0 };
+	struct msg_leave leave = { .no_more = 0 };
+	struct msg_may_go go = { .no_more = 0 };
+	struct msg_stop stop = { .no_more = 0 };
+	if (sscanf(line, "deliver %399s %llu", path, &n) == 2)
+		load(path, (size_t)n, false);
+	else if (sscanf(line, "spam %399s", path) == 1)
+		load(path, 1, true);
+	else if (sscanf(line, "limits %llu", &n) == 1) {
+		limits.bytes_max = n;
+		must(msg_send_limits(&directory, 0, &limits), "limits");
+	} else if (strcmp(line, "again\n") == 0) {
+		fetched = 0;
+		say_waiting();
+	} else if (strcmp(line, "leave\n") == 0)
+		must(msg_send_leave(&mailroom, 0, &leave), "leave");
+	else if (strcmp(line, "go\n") == 0)
+		must(msg_send_may_go(&mailroom, 0, &go), "may_go");
+	else if (strcmp(line, "stop\n") == 0)
+		must(msg_send_stop(&lifeline, 0, &stop), "stop");
+	else
+		fprintf(stderr, "stand: %s", line);
+}
+
+static int listen_at(uint16_t port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 100) != 0)
+		die("listen");
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t port = 0;
+	if (argc < 4 || failed(str_number(str_of(argv[3]), 65535, &port)))
+		return 2;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	int listener = listen_at((uint16_t)port);
+	pid_t child = start(argv[1], argv[2]);
+	printf("pid %d\n", (int)child);
+	bring_up(argv + 4);
+	for (;;) {
+		struct pollfd polls[] = { { 0, POLLIN, 0 }, { listener, POLLIN, 0 }, { lifeline.fd, POLLIN, 0 },
+			{ logger.fd, POLLIN, 0 }, { mailroom.fd, POLLIN, 0 }, { queue.fd, POLLIN, 0 },
+			{ directory.fd, POLLIN, 0 } };
+		poll(polls, 7, -1);
+		if (polls[3].revents != 0)
+			hear(&logger, on_logger);
+		if (polls[4].revents != 0)
+			hear(&mailroom, on_mailroom);
+		if (polls[5].revents != 0)
+			hear(&queue, on_queue);
+		if (polls[6].revents != 0)
+			hear(&directory, on_directory);
+		if (polls[1].revents != 0)
+			admit(listener);
+		if (polls[2].revents != 0)
+			break;
+		char line[500];
+		if (polls[0].revents != 0) {
+			if (fgets(line, sizeof line, stdin) == NULL)
+				break;
+			obey(line);
+		}
+	}
+	channel_close(&lifeline);
+	int status = 0;
+	waitpid(child, &status, 0);
+	printf("ended %d\n", status);
+	return 0;
+}
