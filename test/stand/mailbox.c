@@ -109,7 +109,7 @@ static pid_t start(const char *program, const char *folder)
 static void bring_up(char **settings)
 {
 	struct msg_go go = { .no_more = 0 };
-	struct msg_running running;
+	struct msg_running running = { .no_more = 0 };
 	for (; *settings != NULL; settings++) {
 		struct msg_setting m = { .line = str_of(*settings) };
 		must(msg_send_setting(&lifeline, 0, &m), "setting");
@@ -286,7 +286,9 @@ static void obey(char *line)
 static int listen_at(uint16_t port)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) }
+	};
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 100) != 0)
 		die("listen");
@@ -299,6 +301,7 @@ int main(int argc, char **argv)
 	if (argc < 4 || failed(str_number(str_of(argv[3]), 65535, &port)))
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	setvbuf(stdin, NULL, _IONBF, 0);
 	int listener = listen_at((uint16_t)port);
 	pid_t child = start(argv[1], argv[2]);
 	printf("pid %d\n", (int)child);
