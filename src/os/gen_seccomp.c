@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -19,21 +20,30 @@
 #include "os/seccomp_programs.h"
 
 #define SELF SECCOMP_SELF
+#define TYPE_BITS 0xf /* of a socket's type; the rest are flags */
+#define THREAD_FLAGS                                                                                       \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS | \
+		CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static const struct call {
 	unsigned permission;
 	const char *name;
 	int number;
 	uint32_t action;
-	unsigned argument;
-	enum scmp_compare compare; /* 0: no condition */
-	scmp_datum_t a, b;
+	unsigned conditions; /* how many of them all hold */
+	struct scmp_arg_cmp condition[2];
 } calls[] = {
 #define CALL(permission, label, call, argument, compare, a, b) \
-	{ MAY_##permission, #label, SCMP_SYS(call), SCMP_ACT_ALLOW, argument, compare, a, b },
-#define CALL_ANY(permission, call) { MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ALLOW, 0, 0, 0, 0 },
+	{ MAY_##permission, #label, SCMP_SYS(call), SCMP_ACT_ALLOW, 1, { { argument, compare, a, b } } },
+#define CALL_BOTH(permission, label, call, one, another) \
+	{ MAY_##permission, #label, SCMP_SYS(call), SCMP_ACT_ALLOW, 2, { one, another } },
+#define IF(argument, compare, a, b)     \
+	{                               \
+		argument, compare, a, b \
+	}
+#define CALL_ANY(permission, call) { MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ALLOW, 0, { { 0 } } },
 #define CALL_ERRNO(permission, call, error) \
-	{ MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ERRNO(error), 0, 0, 0, 0 },
+	{ MAY_##permission, #call, SCMP_SYS(call), SCMP_ACT_ERRNO(error), 0, { { 0 } } },
 #include "os/calls.def"
 };
 
@@ -49,7 +59,7 @@ static void must(int result, const char *role, const char *what)
 static int allowed_outright(unsigned may, int number)
 {
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-		if ((calls[i].permission & may) != 0 && calls[i].number == number && calls[i].compare == 0)
+		if ((calls[i].permission & may) != 0 && calls[i].number == number && calls[i].conditions == 0)
 			return 1;
 	return 0;
 }
@@ -57,7 +67,7 @@ static int allowed_outright(unsigned may, int number)
 static int added_before(unsigned may, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
-		if ((calls[i].permission & may) != 0 && calls[i].number == calls[at].number && calls[i].compare == 0)
+		if ((calls[i].permission & may) != 0 && calls[i].number == calls[at].number && calls[i].conditions == 0)
 			return 1;
 	return 0;
 }
@@ -68,12 +78,9 @@ static void add_calls(scmp_filter_ctx filter, const char *role, unsigned may)
 		const struct call *c = &calls[i];
 		if ((c->permission & may) == 0)
 			continue;
-		if (c->compare == 0 && !added_before(may, i))
-			must(seccomp_rule_add(filter, c->action, c->number, 0), role, c->name);
-		if (c->compare != 0 && !allowed_outright(may, c->number)) {
-			struct scmp_arg_cmp condition = { c->argument, c->compare, c->a, c->b };
-			must(seccomp_rule_add_array(filter, c->action, c->number, 1, &condition), role, c->name);
-		}
+		if (c->conditions == 0 ? !added_before(may, i) : !allowed_outright(may, c->number))
+			must(seccomp_rule_add_array(filter, c->action, c->number, c->conditions, c->condition), role,
+				c->name);
 	}
 }
 
