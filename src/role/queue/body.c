@@ -9,8 +9,8 @@
 #include "store/spool/file.h"
 
 enum {
-	CHUNK_MIN = 16 << 10, /* of every chunk but the first, which mostly is the only one */
-	CHUNK_MAX = 64 << 10,
+	CHUNK_MIN = 16 << 10, /* of every chunk but the first few bytes */
+	SMALL_MAX = 4 << 10,
 	ARENA_BUDGET = 2 * BODY_MEMORY_MAX + (128 << 10),
 };
 
@@ -59,19 +59,27 @@ static str fill(struct body_chunk *c, str bytes)
 	return str_after(bytes, n);
 }
 
+/* What came first is mostly the trace fields alone: they move in with the text behind them, so that a message of one frame
+ * is one piece at once. */
 static err add_to_memory(struct body *b, struct body_pool *pool, str bytes)
 {
 	if (b->last != NULL)
 		bytes = fill(b->last, bytes);
 	if (bytes.n == 0)
 		return OK;
-	size_t room = bytes.n;
-	if (b->last != NULL && room < CHUNK_MIN)
+	struct body_chunk *small =
+		b->first == b->last && b->first != NULL && b->first->n <= SMALL_MAX ? b->first : NULL;
+	size_t room = bytes.n + (small != NULL ? small->n : 0);
+	if (b->last != NULL && small == NULL && room < CHUNK_MIN)
 		room = CHUNK_MIN;
 	struct body_chunk *c = chunk_new(b, pool, room);
 	if (c == NULL)
 		return FAIL(MEMORY);
-	*(b->last != NULL ? &b->last->next : &b->first) = c;
+	if (small != NULL) {
+		fill(c, str_from(small->bytes, small->n));
+		b->first = NULL;
+	}
+	*(b->first != NULL ? &b->last->next : &b->first) = c;
 	b->last = c;
 	fill(c, bytes);
 	return OK;
@@ -120,10 +128,10 @@ err body_end(struct body *b, struct body_pool *pool)
 	return OK;
 }
 
-err body_store(struct body *b, const uint8_t number[SPOOL_NUMBER])
+err body_write(struct body *b, const uint8_t number[SPOOL_NUMBER]) { return b->fd < 0 ? make_file(b, number) : OK; }
+
+err body_sync(struct body *b)
 {
-	if (b->fd < 0)
-		TRY(make_file(b, number));
 	err e = spool_file_sync(b->fd);
 	fd_close(&b->fd);
 	return e;

@@ -33,8 +33,10 @@ struct body {
 err body_add(struct body *b, struct body_pool *pool, const uint8_t number[SPOOL_NUMBER], str bytes);
 /* All bytes have come. ERR_MEMORY. */
 err body_end(struct body *b, struct body_pool *pool);
-/* In the writer: makes a large body's file durable; the folder is the caller's. ERR_DISK_FULL, ERR_STORAGE, ERR_EXISTS. */
-err body_store(struct body *b, const uint8_t number[SPOOL_NUMBER]);
+/* In the writer: a large body is all in its file; and durable there, the folder is the caller's, and the file is closed.
+ * ERR_DISK_FULL, ERR_STORAGE, ERR_EXISTS. */
+err body_write(struct body *b, const uint8_t number[SPOOL_NUMBER]);
+err body_sync(struct body *b);
 /* A descriptor for reading only, of bytes that nobody can change any more. ERR_SYSTEM, ERR_STORAGE, ERR_ABSENT. */
 err body_descriptor(const struct body *b, const uint8_t number[SPOOL_NUMBER], int *fd);
 /* The message is stored: the memory counts as kept. False: there is no room for that. */

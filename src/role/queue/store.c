@@ -42,14 +42,16 @@ void disk_note(struct queue *q, err e)
 
 /* ---- the job ---- */
 
-static err prepare(struct job *j, bool *folder)
+static err write_file(struct job *j)
 {
 	struct message *m = (struct message *)j;
-	if (!m->body.large)
-		return OK;
-	TRY(body_store(&m->body, m->row.number));
-	*folder = true;
-	return OK;
+	return body_write(&m->body, m->row.number);
+}
+
+static err sync_file(struct job *j)
+{
+	struct message *m = (struct message *)j;
+	return body_sync(&m->body);
 }
 
 static err run(struct job *j, struct spool *spool)
@@ -88,9 +90,12 @@ static void done(struct job *j)
 
 void store(struct message *m)
 {
-	m->job = (struct job){ .prepare = prepare, .run = run, .done = done };
-	if (m->body.large)
+	m->job = (struct job){ .run = run, .done = done };
+	if (m->body.large) {
 		m->row.flags |= SPOOL_FILE;
+		m->job.write = write_file;
+		m->job.sync = sync_file;
+	}
 	writer_post(m->q->writer, &m->job);
 }
 

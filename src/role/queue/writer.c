@@ -237,7 +237,8 @@ static void salvage_a_little(struct writer *w)
 	if (failed(e) || more)
 		return;
 	LOG(&w->log, store_recovered, F_TEXT("store", salvage_name(w->salvage)),
-		F_NUMBER("messages", salvage_taken(w->salvage)), F_NUMBER("unreadable", salvage_lost(w->salvage)));
+		F_NUMBER("messages", salvage_taken(w->salvage)), F_NUMBER("unreadable", salvage_lost(w->salvage)),
+		F_TEXT("complete", salvage_is_complete(w->salvage) ? S("yes") : S("no")));
 	salvage_close(&w->salvage, true);
 	begin_salvage(w);
 }
@@ -283,17 +284,18 @@ static void do_chores(struct writer *w)
 
 static void prepare(struct list *jobs)
 {
-	bool folder = false;
+	bool has_files = false;
+	for (struct job *j = jobs->first; j != NULL; j = j->next)
+		j->e = j->write != NULL ? j->write(j) : OK;
 	for (struct job *j = jobs->first; j != NULL; j = j->next) {
-		j->e = OK;
-		if (j->prepare != NULL)
-			j->e = j->prepare(j, &folder);
+		if (j->sync == NULL || failed(j->e))
+			continue;
+		j->e = j->sync(j);
+		has_files = true;
 	}
-	if (!folder)
-		return;
-	err e = spool_folder_sync();
+	err e = has_files ? spool_folder_sync() : OK;
 	for (struct job *j = jobs->first; failed(e) && j != NULL; j = j->next)
-		if (j->prepare != NULL)
+		if (j->sync != NULL && !failed(j->e))
 			j->e = e;
 }
 

@@ -9,9 +9,10 @@
 
 struct job {
 	struct job *next;
-	/* In the thread, before the transaction, for files that must be durable first. True: the folder is to be synced. A
-	 * failure fails this job only. May be NULL. */
-	err (*prepare)(struct job *j, bool *folder);
+	/* In the thread, before the transaction, for bodies that are files: all are written first, then all are synced, so that
+	 * they share what the file system does for that, then their folder. A failure fails this job only. May be NULL. */
+	err (*write)(struct job *j);
+	err (*sync)(struct job *j);
 	/* In the thread, in the transaction. It may be called again when that one was rolled back. */
 	err (*run)(struct job *j, struct spool *spool);
 	/* In the thread, after the commit. May be NULL. */

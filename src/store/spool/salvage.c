@@ -33,6 +33,7 @@ struct salvage {
 	char name[NAME_MAX_BYTES];
 	struct place at;
 	uint64_t taken, lost;
+	bool incomplete;
 };
 
 static bool starts(const char *name, str with)
@@ -104,8 +105,10 @@ err salvage_open(struct salvage **out)
 		mend_first_page(name);
 		e = spool_open_old(name, &s->old);
 	}
-	if (failed(e))
+	if (failed(e)) {
 		s->at.direction = FINISHED;
+		s->incomplete = true;
+	}
 	*out = s;
 	return OK;
 }
@@ -125,6 +128,7 @@ static err go_up(struct salvage *s, struct spool_message *m)
 		at->low = m->id;
 	else
 		at->direction = e.code == ERR_ABSENT ? FINISHED : DOWN;
+	s->incomplete |= at->direction == DOWN;
 	return e;
 }
 
@@ -238,6 +242,7 @@ err salvage_some(struct salvage *s, struct spool *to, unsigned most, const struc
 
 uint64_t salvage_taken(const struct salvage *s) { return s->taken; }
 uint64_t salvage_lost(const struct salvage *s) { return s->lost; }
+bool salvage_is_complete(const struct salvage *s) { return !s->incomplete && s->lost == 0; }
 str salvage_name(const struct salvage *s) { return str_of(s->name); }
 
 static void rename_done(const char *name, const char *ending)

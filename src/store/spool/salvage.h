@@ -23,6 +23,8 @@ err salvage_some(struct salvage *s, struct spool *to, unsigned most, const struc
 /* Messages taken over; those whose row was found, but not all that belongs to it. */
 uint64_t salvage_taken(const struct salvage *s);
 uint64_t salvage_lost(const struct salvage *s);
+/* Whether no damaged place was met on the way. */
+bool salvage_is_complete(const struct salvage *s);
 str salvage_name(const struct salvage *s);
 /* finished: rename the file. Accepts NULL behind the pointer, leaves it there. */
 void salvage_close(struct salvage **s, bool finished);

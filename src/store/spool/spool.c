@@ -170,6 +170,8 @@ err spool_open(int64_t least, struct spool **out, bool *damaged)
 		aside = !failed(e);
 		if (aside)
 			e = open_store(sp);
+		if (aside && !failed(e))
+			e = sql_checkpoint(sp->sql); /* its first page may be wanted: salvage.c */
 	}
 	if (failed(e)) {
 		spool_close(&sp);
