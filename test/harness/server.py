@@ -98,7 +98,8 @@ class Server:
         os.set_blocking(self.process.stdout.fileno(), False)
         said = ""
         while "\n" not in said:
-            said += self.process.stdout.read() or ""
+            with contextlib.suppress(BlockingIOError):
+                said += os.read(self.process.stdout.fileno(), 4096).decode()
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"serve did not get ready: {said!r}\n{(self.base / 'stderr').read_text()}\n{self.log_text()[-4000:]}")
             time.sleep(0.01)
