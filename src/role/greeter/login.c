@@ -134,15 +134,16 @@ void command_authenticate(struct session *s, const struct imap_command *c)
 	struct cur cur = cur_of(c->args);
 	struct imap_authenticate a;
 	struct msg_auth_done done;
+	const str tag = arena_copy(s->command_arena, c->tag); /* the lines that follow are read over it */
 	if (failed(imap_authenticate_parse(&cur, &a))) {
 		answer_bad(s, c->tag, "AUTHENTICATE takes a mechanism and perhaps a response");
 		return;
 	}
-	if (!may_log_in(s, c->tag))
+	if (!may_log_in(s, tag))
 		return;
 	struct buf initial = buf_in(s->command_arena, RESPONSE_ROOM);
 	if (a.has_response && failed(base64_decode(&initial, a.response))) {
-		answer_bad(s, c->tag, "the response is not base64");
+		answer_bad(s, tag, "the response is not base64");
 		return;
 	}
 	struct msg_auth_start start = { .mechanism = a.mechanism,
@@ -156,10 +157,10 @@ void command_authenticate(struct session *s, const struct imap_command *c)
 		e = converse(s, &done);
 	if (e.code == ERR_STATE) {
 		channel_close(&s->directory); /* which forgets the exchange that was begun */
-		answer_bad(s, c->tag, "the exchange was broken off");
+		answer_bad(s, tag, "the exchange was broken off");
 	} else if (failed(e)) {
-		unavailable(s, c->tag);
+		unavailable(s, tag);
 	} else {
-		finish(s, c->tag, &done);
+		finish(s, tag, &done);
 	}
 }

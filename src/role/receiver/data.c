@@ -84,7 +84,8 @@ static const char *fault_of(const struct session *s, int *code, const char **enh
 		return "the header of the message is too large";
 	*code = 550;
 	*enhanced = "5.6.11";
-	if ((t->data.marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
+	/* In chunks a line end means nothing (RFC 3030 2): they are stored as they come. */
+	if (s->at != SMTP_AT_BDAT && (t->data.marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
 		return "lines end in CR LF, and neither stands alone";
 	*code = 554;
 	*enhanced = "5.4.6";
