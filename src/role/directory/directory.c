@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/directory/role.h"
+#include "role/directory/session.h"
 
 enum { TIDY_MS = 30000 };
 
@@ -89,6 +89,7 @@ void directory_role_stop(struct service *s)
 	struct directory_role *r = s->state;
 	if (r->networks != NULL && r->store != NULL)
 		networks_flush(r->networks);
+	sessions_free(r);
 	links_free(r);
 	directory_close(&r->store);
 }

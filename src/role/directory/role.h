@@ -14,6 +14,7 @@
 #include "ipc/conversation.h"
 
 struct directory_role;
+struct session;
 
 enum { DIRECTORY_RECORDS = 48000 }; /* as directory_queue.def has it */
 
@@ -46,7 +47,8 @@ struct directory_role {
 	struct directory *store; /* NULL before start */
 	struct admin_door *door; /* NULL before start; until then the channel waits here */
 	int control;
-	struct link *links;                     /* all of them */
+	struct link *links; /* all of them */
+	struct session *sessions;
 	struct link *hasher, *queue, *mailroom; /* NULL: not there at the moment */
 	struct jobs jobs;
 	struct remembered *remembered;

@@ -131,6 +131,10 @@ void session_new(struct directory_role *r, enum link_kind kind, int fd)
 	s->kind = kind;
 	s->log = r->service->log;
 	s->channel = channel_of(fd, r->service->in, r->service->out);
+	s->next = r->sessions;
+	if (s->next != NULL)
+		s->next->before = s;
+	r->sessions = s;
 	if (failed(loop_add(r->service->loop, &s->watch, fd, EPOLLIN, on_frame, s)))
 		session_free(s);
 }
@@ -138,11 +142,20 @@ void session_new(struct directory_role *r, enum link_kind kind, int fd)
 void session_free(struct session *s)
 {
 	auth_forget(s);
+	*(s->before != NULL ? &s->before->next : &s->role->sessions) = s->next;
+	if (s->next != NULL)
+		s->next->before = s->before;
 	loop_remove(s->role->service->loop, &s->watch);
 	channel_close(&s->channel);
 	arena_free(&s->transaction_arena);
 	struct arena *a = s->arena;
 	arena_free(&a);
+}
+
+void sessions_free(struct directory_role *r)
+{
+	while (r->sessions != NULL)
+		session_free(r->sessions);
 }
 
 void session_answered(struct session *s, err e)

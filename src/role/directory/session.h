@@ -61,6 +61,7 @@ struct transaction {
 struct session {
 	struct directory_role *role;
 	struct arena *arena; /* which holds the session itself */
+	struct session *next, *before;
 	enum link_kind kind;
 	struct channel channel;
 	struct hear_counts heard;
@@ -80,6 +81,7 @@ struct session {
 /* Owns fd. */
 void session_new(struct directory_role *r, enum link_kind kind, int fd);
 void session_free(struct session *s);
+void sessions_free(struct directory_role *r);
 /* After an answer that did not come from within a message of this session: a failure ends it. */
 void session_answered(struct session *s, err e);
 /* The client's address as text, in the room. */
