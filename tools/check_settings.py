@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every setting of src/conf/*.def is a row that a person can use: a known type, a name, a sentence of help, a default
-inside its bounds, a section that sections.def lists, and a place in the manual page that gen_man.py makes."""
+inside its bounds, a section that sections.def lists, a place in the manual page that gen_man.py makes, and code that
+reads it. Settings that are declared before that code stand in tools/settings_ahead.txt."""
 import re
 
 import deftable
@@ -27,13 +28,32 @@ def objections(type_name, name, default, lowest, highest, text):
             yield f"{name} has a default outside its bounds"
 
 
+def read_members(top):
+    """Names of all members that code reads: what stands behind "." or "->"."""
+    found = set()
+    for path in house.c_files(top, "src", names=(".c", ".h")):
+        found.update(re.findall(r"(?:\.|->)(\w+)\b", house.bare(house.read(path))))
+    return found
+
+
+def check_use(report, top, seen):
+    """seen: {section.name: (path, line)}"""
+    ahead_file = top / "tools" / "settings_ahead.txt"
+    ahead, members = house.read_ahead(ahead_file), read_members(top)
+    unread = {full for full in seen if full.split(".")[1] not in members}
+    for full in sorted(unread - ahead):
+        report.add(*seen[full], f"no code reads {full}")
+    for full in sorted(ahead - unread):
+        report.add(ahead_file, 1, f"{full} is read now, or is no setting; remove it here")
+
+
 def main():
     top = house.root()
     report, conf = house.Report(top), top / "src" / "conf"
     if not any(conf.glob("*.def")):
         house.skip("there is no src/conf/*.def yet")
     sections = {fields[0] for _, fields in deftable.rows(conf / "sections.def", "SECTION")} if (conf / "sections.def").exists() else None
-    page, seen = gen_man.page(top), set()
+    page, seen = gen_man.page(top), {}
     for path in sorted(conf.glob("*.def")):
         table = list(deftable.rows(path, "SETTING"))
         if table and sections is not None and path.stem not in sections:
@@ -47,9 +67,10 @@ def main():
             full = f"{path.stem}.{fields[1]}"
             if full in seen:
                 report.add(path, line, f"{full} stands here twice")
-            seen.add(full)
+            seen[full] = (path, line)
             if f".It Cm {full} " not in page:
                 report.add(path, line, f"{full} is not in the manual page")
+    check_use(report, top, seen)
     report.end(f"{len(seen)} settings")
 
 

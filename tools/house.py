@@ -86,3 +86,8 @@ def read_tsv(path, columns):
             if len(fields) != columns:
                 sys.exit(f"{path}:{number}: {len(fields)} columns, not {columns}")
             yield number, fields
+
+
+def read_ahead(path):
+    """Names that are declared before the code that uses them, one a line; the list shrinks to nothing."""
+    return {line for line in read(path).splitlines() if line and line[0] != "#"} if path.exists() else set()

@@ -10,6 +10,7 @@ RFC_TABLES = {
 EVENTS = 'EVENT( started, INFO, "a process serves" )\n'
 EVENTS_DOC_ROW = "| `started` | info | a process serves |\n"
 SETTINGS = 'SETTING( count, errors_max, 10, 1, 1000, "Mistakes after which a connection ends." )\n'
+READS = "int f(void) { return c->errors_max; }\n"
 SECTIONS = "SECTION( smtp )\n"
 
 
@@ -44,12 +45,15 @@ BROKEN = [
     ("rfc",      "a status nobody could check",   {**RFC_TABLES, "doc/rfc.tsv": "5234\t" "yes\tABNF\tbase\n"},                       "its status is `unchecked`"),
     ("events",   "an event nobody raises",        {"src/base/events.def": EVENTS},                                                "started is never raised"),
     ("events",   "an event in a comment only",    {"src/base/events.def": EVENTS, "src/a.c": "/* EV_started */\n"},               "started is never raised"),
+    ("events",   "an event raised by now",        {"src/base/events.def": EVENTS, "src/a.c": "int a = EV_started;\n", "tools/events_ahead.txt": "started\n"}, "is raised now"),
     ("events",   "a document out of date",        {"src/base/events.def": EVENTS, "doc/events.md": "old\n"},                      "differs from events.def"),
     ("settings", "no help",                       {"src/conf/smtp.def": SETTINGS.replace("Mistakes after which a connection ends.", "")}, "needs help"),
     ("settings", "a default out of bounds",       {"src/conf/smtp.def": SETTINGS.replace("10,", "0,")},                           "default outside its bounds"),
     ("settings", "an unknown type",               {"src/conf/smtp.def": SETTINGS.replace("count", "number")},                     "unknown type number"),
     ("settings", "a negated name",                {"src/conf/smtp.def": SETTINGS.replace("errors_max", "no_errors")},             "is negated"),
     ("settings", "a section that is not listed",  {"src/conf/post.def": SETTINGS, "src/conf/sections.def": SECTIONS},             "post is not in sections.def"),
+    ("settings", "a setting that no code reads",  {"src/conf/smtp.def": SETTINGS, "src/a.c": "/* c->errors_max */\n"},            "no code reads smtp.errors_max"),
+    ("settings", "a setting that is read by now", {"src/conf/smtp.def": SETTINGS, "src/a.c": READS, "tools/settings_ahead.txt": "smtp.errors_max\n"}, "is read now"),
     ("settings", "a column missing",              {"src/conf/smtp.def": "SETTING( count, errors_max, 10 )\n"},                    "3 columns, not 6"),
     ("text",     "no licence line",               {"src/a.c": "int a;\n"},                                                        "the first lines lack"),
     ("text",     "a large file",                  {"data.txt": "x\n" * (1 << 20)},                                                "has at most 1048576"),
@@ -73,7 +77,7 @@ KEPT = [
                   "src/role/x/a.c": 'void f(void) { printf("x"); }\n'}),
     ("rfc",      {**RFC_TABLES, "src/a.h": "/* RFC 5321 4.1.1.2 and RFC 5234 B.1; message/rfc822, RFC822.SIZE; RFC 5321. */\n"}),
     ("events",   {"src/base/events.def": EVENTS, "src/a.c": 'void f(void) { LOG(&s->log, started, F_TEXT("a", b)); }\n'}),
-    ("settings", {"src/conf/smtp.def": SETTINGS, "src/conf/sections.def": SECTIONS}),
+    ("settings", {"src/conf/smtp.def": SETTINGS, "src/conf/sections.def": SECTIONS, "src/a.c": READS}),
     ("text",     {"src/a.c": LICENCE + "int a;\n", "doc/a.md": "Plain words.\n"}),
     ("docs",     {"doc/a.md": "See `src/conf/` and `smtp.errors_max`, `account.db`.\n", "src/conf/smtp.def": SETTINGS}),
     ("format",   {"src/a.c": "int f(void) { return 1; }\nint g(void)\n{\n\treturn 1;\n}\n#define A   1\n#define BBB 2\n"}),
