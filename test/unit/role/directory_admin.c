@@ -155,7 +155,7 @@ static void test_refusals(void **state)
 			"the password is the login" },
 		{ "account add", "login=kx80|address=x@example.org|quota=viel", "a long password",
 			"a quota is a number of bytes with K, M, G or T, 0 for none, or \"default\"" },
-		{ "account add", "login=kx80|adress=x@example.org", "", "\"account add\" does not take adress" },
+		{ "account add", "login=kx80|addr=x@example.org", "", "\"account add\" does not take addr" },
 		{ "account change", "login=kx77-anna|name=A|quota=1", "",
 			"\"account change\" takes a login and one thing to change" },
 		{ "account change", "login=kx77-anna|remove-address=berta@example.org", "",
