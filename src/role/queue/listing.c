@@ -136,6 +136,16 @@ struct recipients {
 	size_t count;
 };
 
+/* Of several states the one that a person should know of. */
+static enum spool_state worst(const size_t by_state[SPOOL_STATES])
+{
+	static const enum spool_state order[] = { SPOOL_DEFERRED, SPOOL_HELD, SPOOL_WAITING };
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		if (by_state[order[i]] > 0)
+			return order[i];
+	return SPOOL_REMOTE;
+}
+
 static err add_summary(
 	struct listing *l, struct listing_line ***end, const struct spool_message *m, struct recipients r)
 {
@@ -145,10 +155,10 @@ static err add_summary(
 	put_message(&j, m);
 	for (size_t i = 0; i < r.count; i++)
 		by_state[r.list[i].state]++;
+	int64_t age = clock_utc_ms() - m->received;
+	json_number(&j, "age", age > 0 ? (uint64_t)age / 1000 : 0);
+	json_text(&j, "state", str_of(states[worst(by_state)]));
 	json_number(&j, "recipients_count", r.count);
-	for (size_t i = 0; i < SPOOL_STATES; i++)
-		if (by_state[i] > 0)
-			json_number(&j, states[i], by_state[i]);
 	json_list_begin(&j, "recipients");
 	for (size_t i = 0; i < r.count && i < RECIPIENTS_SHOWN; i++)
 		json_list_item(&j, r.list[i].address);

@@ -234,6 +234,8 @@ static void salvage_a_little(struct writer *w)
 		tale_free(t);
 	else
 		tell(w, t);
+	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
+		renew(w, e);
 	if (failed(e) || more)
 		return;
 	LOG(&w->log, store_recovered, F_TEXT("store", salvage_name(w->salvage)),

@@ -31,6 +31,7 @@ static unsigned count_listed(str filter)
 		struct msg_line line;
 		MUST(msg_get_line(command.in, &line));
 		assert_true(str_starts(line.json, S("{\"id\":\"6e")));
+		assert_true(str_find_str(line.json, S("\"state\":\"")) != STR_NONE);
 	}
 	struct msg_end end;
 	MUST(msg_get_end(command.in, &end));
