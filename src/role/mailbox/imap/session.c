@@ -138,6 +138,7 @@ static void run_command(struct imap_session *s, str text)
 		answer(s, S("*"), REPLY_BAD("a command is a tag, a name and its arguments"));
 		return;
 	}
+	c.tag = arena_copy(s->command, c.tag); /* IDLE reads on, over the line that we look at */
 	const struct imap_command_row *row = &imap_commands[c.id];
 	unsigned state = s->view.folder != NULL ? IMAP_SELECTED : IMAP_AUTH;
 	if (c.id == IMAP_UNKNOWN)
@@ -173,14 +174,14 @@ static err read_literal(struct imap_session *s, const struct imap_frame_step *st
 }
 
 /* APPEND answers at once; what is left of one that was refused is read past. */
-static err run_append(
-	struct imap_session *s, struct imap_frame *frame, const struct imap_frame_step *step, bool *is_done)
+static err run_append(struct imap_session *s, struct imap_frame *frame, struct imap_frame_step *step, bool *is_done)
 {
+	struct imap_command c;
 	struct reply r;
 	bool was_read = false;
-	TRY(session_append(s, step, &r, &was_read));
-	struct imap_command c;
+	step->text = arena_copy(s->command, step->text); /* the message is read over the line that we look at */
 	err e = imap_command_parse(step->text, &c);
+	TRY(session_append(s, step, &r, &was_read));
 	if (s->view.folder != NULL)
 		IGNORE(view_tell(s, true)); /* a view that cannot grow shows it after the next command */
 	answer(s, failed(e) ? S("*") : c.tag, r);
