@@ -145,8 +145,6 @@ static void check_accounts(struct check *c)
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
-	if (f->smtp.header_max > f->smtp.message_max)
-		complain(c, "smtp", "header_max", "is larger than smtp.message_max");
 	if (f->queue.retry_first > f->queue.retry_max)
 		complain(c, "queue", "retry_first", "is longer than queue.retry_max");
 	if (f->queue.retry_max > f->queue.expire)

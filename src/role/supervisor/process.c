@@ -195,10 +195,10 @@ static err feed(struct process *p)
 static err on_running(struct process *p, const struct msg_running *m, uint32_t tag)
 {
 	(void)tag;
-	if (p->state != PROCESS_STARTING)
-		return FAIL(STATE);
 	p->landlock = (unsigned)m->landlock;
 	p->seccomp = m->seccomp;
+	if (p->state != PROCESS_STARTING) /* it was told to stop before it could say so */
+		return OK;
 	enter(p, PROCESS_RUNNING);
 	if (p->account != 0)
 		LOG(&p->supervisor->service.log, mailbox_started, F_NUMBER("account", p->account),

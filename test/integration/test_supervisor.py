@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor and the command: start and end, deaths and new starts, a new configuration, who may command, and what is
+said when something is wrong."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import server
+
+STRANGER, ORDINARY = 65533, 65534
+USERS = [None, ORDINARY] if os.geteuid() == 0 else [None]
+ROLES = ["logger", "hasher", "directory", "filter", "queue", "mailroom", "greeter", "receiver", "frontdoor", "control"]
+
+
+def banner(s, service="smtp"):
+    with s.connect(service) as connection:
+        return connection.recv(200)
+
+
+def status(s):
+    """(role, instance) -> the latest process of it."""
+    return {(p["role"], p["instance"]): p for p in s.objects("status") if p["state"] != "retiring"}
+
+
+def made(**arguments):
+    """An installation that does not run yet."""
+    s = server.Server(**arguments)
+    s.init()
+    return s
+
+
+def serve(s, *words):
+    """`siegel serve` that is to fail: its status, and what it said."""
+    done = subprocess.run(s.as_user([str(server.build_folder() / "siegel"), "serve", "-c", str(s.conf), *words]),
+                          capture_output=True, text=True, timeout=60)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.fixture(name="stopped", params=USERS)
+def _stopped(request):
+    s = made(user=request.param)
+    yield s
+    s.clean()
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_processes_are_confined(user):
+    with server.Server(user=user) as s:
+        processes = s.objects("status")
+        for role in ROLES:
+            ours = [p for p in processes if p["role"] == role]
+            assert ours, role
+            assert all(p["state"] == "running" and p["landlock"] >= 1 and p["seccomp"] for p in ours), ours
+        assert len([p for p in processes if p["role"] == "frontdoor"]) >= 2
+        assert {p["instance"] for p in processes if p["role"] == "receiver"} == {"smtp", "submission", "lmtp"}
+        assert all(p.get("pss_kib") or p.get("rss_kib") for p in processes)
+        for service in ("smtp", "submission", "lmtp"):
+            assert banner(s, service).startswith(b"220 ")
+        assert banner(s, "imap").startswith(b"* OK")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_each_role_has_its_own_user():
+    with server.Server() as s:
+        users = {role: {os.stat(f"/proc/{pid}").st_uid for pid in pids} for role, pids in s.roles().items()}
+        real = {}
+        for role, pids in s.roles().items():
+            for pid in pids:
+                line = [x for x in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if x.startswith("Uid:")][0]
+                real.setdefault(role, set()).add(line)
+        assert all(len(uids) == 1 for uids in real.values()), (real, users)
+        assert len({next(iter(uids)) for uids in real.values()}) == len(real)
+        assert not any("Uid:\t0" in line for uids in real.values() for line in uids)
+        for folder in ("directory", "spool", "log", "accounts", "keys"):
+            assert os.stat(s.folder / folder).st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_dead_process_is_started_again(role):
+    with server.Server(expected_events={"process_died", "channel_broken"}) as s:
+        before = [p for p in s.objects("status") if p["role"] == role][0]
+        os.kill(before["pid"], signal.SIGKILL)
+
+        def is_back():
+            if s.command("status", "--json", check=False).returncode != 0:
+                return False
+            now = [p for p in s.objects("status") if p["role"] == role and p["instance"] == before["instance"]]
+            return [p for p in now if p["state"] == "running" and p["pid"] != before["pid"]]
+        assert s.wait_for(is_back)[0]["restarts"] == 1
+        others = [p for p in s.objects("status") if p["role"] != role]
+        assert all(p["restarts"] == 0 for p in others)
+        s.account("kx77-anna")
+        assert banner(s).startswith(b"220 ")
+        if role != "logger":
+            assert s.wait_for(lambda: s.log("process_died"))[0]["process_role"].startswith(role)
+
+
+def test_a_process_that_dies_again_and_again_is_waited_for():
+    with server.Server(expected_events={"process_died", "channel_broken"}) as s:
+        for _ in range(3):
+            pid = s.wait_for(lambda: status(s)[("filter", "")]["pid"], 15)
+            os.kill(pid, signal.SIGKILL)
+            s.wait_for(lambda: status(s)[("filter", "")]["pid"] != pid)
+        waits = [e["milliseconds"] for e in s.wait_for(lambda: len(s.log("process_died")) >= 3 and s.log("process_died"))]
+        assert waits == [0, 1000, 2000]
+        assert s.log("alarm")
+        assert banner(s).startswith(b"220 ")
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_reload_loses_no_connection(user):
+    with server.Server(user=user) as s:
+        old, refused, done = status(s), [], threading.Event()
+
+        def knock():
+            while not done.is_set():
+                try:
+                    assert banner(s).startswith(b"220 ")
+                except (OSError, AssertionError) as e:
+                    refused.append(e)
+        knocking = threading.Thread(target=knock)
+        knocking.start()
+        with s.connect("smtp") as session:
+            assert session.recv(200).startswith(b"220 ")
+            s.conf.write_text(s.conf.read_text() + "smtp:\n  message_max: 70000\n")
+            said = s.command("reload").stdout
+            new = status(s)
+            session.sendall(b"EHLO client.example\r\n")
+            time.sleep(0.2)
+            assert b"SIZE 52428800" in session.recv(4000)
+        done.set()
+        knocking.join()
+        assert not refused
+        for instance in ("smtp", "submission", "lmtp"):
+            assert new[("receiver", instance)]["pid"] != old[("receiver", instance)]["pid"]
+        assert new[("greeter", "")]["pid"] != old[("greeter", "")]["pid"]
+        for role in ("queue", "directory", "mailroom", "control", "logger"):
+            assert new[(role, "")]["pid"] == old[(role, "")]["pid"]
+        assert "smtp.message_max" in said  # queue and filter take it over at the next start
+        with s.connect("smtp") as session:
+            session.recv(200)
+            session.sendall(b"EHLO client.example\r\n")
+            time.sleep(0.2)
+            assert b"SIZE 70000" in session.recv(4000)
+
+
+def test_a_wrong_configuration_changes_nothing():
+    with server.Server() as s:
+        good, old = s.conf.read_text(), status(s)
+        s.conf.write_text(good + "smtp:\n  errors_max: many\nrelai: 1\n")
+        done = s.command("reload", check=False)
+        assert done.returncode == 1 and "errors_max" in done.stderr and "relai" in done.stderr
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_for(lambda: s.log("command_refused"))
+        assert s.command("status", check=False).returncode == 0
+        s.conf.write_text(good)
+        assert {k: p["pid"] for k, p in status(s).items()} == {k: p["pid"] for k, p in old.items()}
+        s.process.send_signal(signal.SIGHUP)
+        s.wait_for(lambda: status(s)[("receiver", "smtp")]["pid"] != old[("receiver", "smtp")]["pid"])
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_stop_ends_everything(user):
+    with server.Server(user=user) as s:
+        pids = s.pids()
+        assert s.command("stop").returncode == 0
+        assert s.process.wait(timeout=10) == 0
+        s.process = None
+        assert not [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()]
+        assert s.command("status", check=False).returncode == 1
+        assert not (s.folder / "run" / "control").exists()
+        s.start()
+
+
+def test_a_killed_supervisor_takes_its_processes_along():
+    with server.Server() as s:
+        pids = s.pids()
+        s.process.kill()
+        s.process.wait()
+        s.process = None
+        s.wait_for(lambda: not [pid for pid in pids if pathlib.Path(f"/proc/{pid}").exists()])
+        s.start()
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_one_server_at_a_time(user):
+    with server.Server(user=user) as s:
+        code, said = serve(s)
+        assert code == 1 and f"process {s.process.pid}" in said
+
+
+def test_commands_without_a_server(stopped):
+    assert [d["domain"] for d in stopped.objects("domain", "list")] == ["example.test"]
+    stopped.account("kx77-anna")
+    assert "kx77-anna" in stopped.command("account", "list").stdout
+    phrase = stopped.command("account", "password", "kx77-anna").stdout
+    assert phrase.count("\n") == 1 and len(phrase) > 15
+    assert stopped.command("account", "show", "nobody-there", check=False).returncode == 1
+    assert "no server runs" in stopped.command("status", check=False).stderr
+    stopped.start()
+    assert "kx77-anna" in stopped.command("account", "list").stdout
+    stopped.stop()
+
+
+def test_commands_side_by_side_without_a_server(stopped):
+    commands = [subprocess.Popen(stopped.as_user([str(server.build_folder() / "siegel"), "domain", "list", "-c",
+                                                  str(stopped.conf)]), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                for _ in range(4)]
+    for command in commands:
+        out, error = command.communicate(timeout=60)
+        assert command.returncode == 0 and b"example.test" in out, error
+
+
+def test_all_mistakes_are_told_at_once(stopped):
+    stopped.conf.write_text("server:\n  hostname: -x\n  lisen: ['::1']\nsmpt: {}\nsmtp:\n  message_max: 1\n")
+    code, said = serve(stopped)
+    assert code == 1
+    for line, words in ((2, "host name"), (3, '"listen"'), (4, '"smtp"'), (6, "from 64K to 1G")):
+        assert [x for x in said.splitlines() if f"siegel.yaml:{line}:" in x and words in x], (line, said)
+
+
+def test_a_port_in_use_is_explained(stopped):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stopped.port("smtp")))
+        other.listen()
+        code, said = serve(stopped)
+    assert code == 1 and f"port {stopped.port('smtp')} (smtp)" in said and "Postfix" in said
+
+
+def test_a_key_that_others_can_read_is_refused(stopped):
+    os.chmod(stopped.folder / "keys" / "tls.key", 0o644)
+    code, said = serve(stopped)
+    assert code == 1 and "tls.key can be read by others" in said
+    os.unlink(stopped.folder / "keys" / "tls.key")
+    code, said = serve(stopped)
+    assert code == 1 and "tls.key" in said and "siegel init" in said
+
+
+def test_a_folder_that_others_can_enter_is_refused(stopped):
+    os.chmod(stopped.folder / "spool", 0o755) if (stopped.folder / "spool").exists() else os.mkdir(stopped.folder / "spool", 0o755)
+    code, said = serve(stopped)
+    assert code == 1 and "spool" in said and ("chmod 700" in said or "chown" in said)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
+@pytest.mark.parametrize("user", USERS)
+def test_strangers_command_nothing(user):
+    with server.Server(user=user) as s:
+        os.chmod(s.base, 0o755)
+        os.chmod(s.conf, 0o644)
+        command = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups",
+                   str(server.build_folder() / "siegel"), "status", "-c", str(s.conf)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and not done.stdout
+        os.chmod(s.folder / "run" / "control", 0o666)  # the door itself asks who comes
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and not done.stdout
+        assert s.command("status").returncode == 0
+
+
+def test_readiness_is_told_to_the_service_manager(stopped, tmp_path):
+    path = str(stopped.base / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        os.chmod(path, 0o777)
+        manager.settimeout(20)
+        os.environ["NOTIFY_SOCKET"] = path
+        try:
+            stopped.start()
+            assert manager.recv(100) == b"READY=1"
+            stopped.stop()
+            assert manager.recv(100) == b"STOPPING=1"
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
+
+
+def test_check_finds_what_is_to_be_decided(stopped):
+    done = stopped.command("check", "--json")
+    subjects = {json.loads(line)["subject"] for line in done.stdout.splitlines()}
+    assert {"server.administrator", "server.deputy", "log.retention_days", "certificate",
+            "postmaster@example.test"} <= subjects
+    stopped.conf.write_text(stopped.conf.read_text().replace("mail.example.test", "other.example.test"))
+    done = stopped.command("check", check=False)
+    assert done.returncode == 1 and "not for other.example.test" in done.stdout
+
+
+def test_init_refuses_to_write_over():
+    s = made()
+    try:
+        with pytest.raises(AssertionError, match="holds an installation already"):
+            s.init()
+    finally:
+        s.clean()
