@@ -130,7 +130,7 @@ class Server:
     def pids(self):
         """The numbers of our processes, children of the supervisor."""
         path = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()]
+        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
     def roles(self):
         """Role name (as the process calls itself) -> process numbers."""
