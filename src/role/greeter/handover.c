@@ -6,7 +6,6 @@
 void session_enter(struct session *s, str tag, str ticket)
 {
 	struct greeter *g = s->greeter;
-	tag = arena_copy(s->arena, tag); /* it stands in the input, which goes away */
 	struct msg_enter enter = { .ticket = ticket,
 		.protocol = S("imap"),
 		.tag = tag,

@@ -78,6 +78,7 @@ static void run_command(struct session *s, str text)
 		answer_bad(s, NO_STR, "a command is a tag, a name and its arguments");
 		return;
 	}
+	c.tag = arena_copy(s->command_arena, c.tag); /* it stands in the input, of which a command may read more */
 	const struct imap_command_row *row = &imap_commands[c.id];
 	if (c.id == IMAP_UNKNOWN)
 		answer_bad(s, c.tag, "no such command");

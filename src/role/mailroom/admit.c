@@ -96,7 +96,7 @@ void mailroom_evict(struct mailroom *m, uint64_t account)
 		return;
 	for (struct waiting *w; (w = room_next_waiting(room)) != NULL;) {
 		mailroom_turn_away(w->greeter, w->admit.tag, false, S("this login is no longer good"), w->admit.stream);
-		arena_free(&w->arena);
+		waiting_free(w);
 	}
 	if (room->channel.fd >= 0 && failed(msg_send_leave(&room->channel, 0, &leave)))
 		channel_close(
@@ -175,7 +175,7 @@ void mailroom_room_opened(struct mailroom *m, uint64_t account, int fd)
 		else
 			mailroom_turn_away(w->greeter, w->admit.tag, false, S("the mailbox is busy, please try again"),
 				w->admit.stream);
-		arena_free(&w->arena);
+		waiting_free(w);
 	}
 }
 
@@ -187,7 +187,7 @@ void mailroom_room_failed(struct mailroom *m, uint64_t account, str reason)
 	room->starting = false;
 	for (struct waiting *w; (w = room_next_waiting(room)) != NULL;) {
 		mailroom_turn_away(w->greeter, w->admit.tag, false, reason, w->admit.stream);
-		arena_free(&w->arena);
+		waiting_free(w);
 	}
 	drop_if_unused(m, room);
 }

@@ -79,3 +79,9 @@ struct waiting *room_next_waiting(struct room *room)
 	room->waiting_count--;
 	return w;
 }
+
+void waiting_free(struct waiting *w)
+{
+	struct arena *a = w->arena; /* it holds w itself */
+	arena_free(&a);
+}

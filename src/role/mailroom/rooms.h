@@ -50,5 +50,6 @@ void room_drop(struct rooms *r, struct room *room);
 
 /* Keeps a session until the process runs; copies the texts, owns the stream then. ERR_LIMIT: too many wait. */
 err room_wait(struct room *room, struct caller *greeter, const struct msg_admit *admit);
-/* The next one that waits, NULL: nobody. The caller frees its arena and owns its stream. */
+/* The next one that waits, NULL: nobody. The caller frees it and owns its stream. */
 struct waiting *room_next_waiting(struct room *room);
+void waiting_free(struct waiting *w);
