@@ -159,7 +159,7 @@ static err on_session_open(struct link *l, const struct msg_session_open *m, uin
 	(void)tag;
 	for (const struct command *c = q->commands; c != NULL; c = c->next)
 		count++;
-	if (count >= COMMANDS_MAX) {
+	if (count >= COMMANDS_MAX || q->writer == NULL) {
 		close(m->end);
 		return OK;
 	}

@@ -143,7 +143,7 @@ static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint
 	s->state = BODY;
 	s->got = 0;
 	s->message->row.received = clock_utc_ms();
-	if (q->retiring)
+	if (q->retiring || q->writer == NULL)
 		return refuse_early(s, &going_down);
 	if (disk_is_full(q))
 		return refuse_early(s, &no_room);
