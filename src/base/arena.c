@@ -120,10 +120,11 @@ void arena_reset(struct arena *a)
 
 void arena_free(struct arena **a)
 {
-	if (*a == NULL)
+	struct arena *whole = *a; /* *a may lie in the arena itself, which is about to be wiped */
+	if (whole == NULL)
 		return;
-	arena_reset(*a);
-	free((*a)->newest);
-	free(*a);
 	*a = NULL;
+	arena_reset(whole);
+	free(whole->newest);
+	free(whole);
 }

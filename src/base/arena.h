@@ -26,7 +26,7 @@ size_t arena_peak(const struct arena *a);
 
 /* Forgets and wipes everything; one block is kept for the next use. */
 void arena_reset(struct arena *a);
-/* Accepts NULL behind the pointer, leaves NULL there. */
+/* Accepts NULL behind the pointer, leaves NULL there. The pointer may itself lie in the arena. */
 void arena_free(struct arena **a);
 
 /* Overwrites memory in a way that the compiler does not remove. */

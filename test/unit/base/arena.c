@@ -31,6 +31,18 @@ static void memory_is_zero_and_aligned(void **state)
 	arena_free(&a); /* nothing there is fine */
 }
 
+static void what_holds_its_own_arena_goes_with_it(void **state)
+{
+	(void)state;
+	struct owner {
+		struct arena *arena;
+	};
+	struct arena *a = arena_new("test", 1000);
+	struct owner *owner = NEW(a, struct owner, 1);
+	owner->arena = a;
+	arena_free(&owner->arena);
+}
+
 static void the_budget_holds(void **state)
 {
 	(void)state;
@@ -177,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zero_and_aligned),
+		cmocka_unit_test(what_holds_its_own_arena_goes_with_it),
 		cmocka_unit_test(the_budget_holds),
 		cmocka_unit_test(no_size_overflows),
 		cmocka_unit_test(held_and_peak),
