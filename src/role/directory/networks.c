@@ -12,7 +12,7 @@ struct gathered {
 	char name[NETWORK_NAME_MAX], client[NETWORK_NAME_MAX], sender[TEXT_MAX], recipient[TEXT_MAX];
 	size_t name_n, client_n, sender_n, recipient_n;
 	uint64_t count;
-	int64_t first, last; /* UTC ms */
+	int64_t first, last, logged_in; /* UTC ms */
 };
 
 struct networks {
@@ -25,7 +25,7 @@ struct networks {
 	struct {
 		struct network network;
 		int64_t day;
-	} seen[SEEN]; /* logins of today that are in the file: one write a day and network */
+	} seen[SEEN]; /* logins of today: one write a day and network */
 };
 
 struct networks *networks_new(struct arena *a, struct loop *loop, const struct log *log, struct directory *store)
@@ -65,32 +65,39 @@ static void raise_alarm(struct networks *n, struct directory_network *row)
 		F_ADDRESS("recipient", row->recipient), F_TEXT("to_allow_it_add", buf_str(&b)));
 }
 
-static err flush(struct networks *n, struct gathered *g)
+/* What was known, and what came to it. */
+static err add_up(struct networks *n, const struct gathered *g, struct directory_network *row)
 {
-	struct directory_network row = { .refused = 0 };
 	str name = str_from(g->name, g->name_n);
-	err e = directory_network_find(n->store, name, &row);
+	*row = (struct directory_network){ .refused = 0 };
+	err e = g->count > 0 ? directory_network_find(n->store, name, row) : OK;
 	if (failed(e) && e.code != ERR_ABSENT)
 		return e;
-	row.name = name;
-	row.refused += g->count;
-	row.first_refused = row.first_refused != 0 ? row.first_refused : g->first;
-	row.last_refused = g->last;
-	row.client = str_from(g->client, g->client_n);
-	row.sender = str_from(g->sender, g->sender_n);
-	row.recipient = str_from(g->recipient, g->recipient_n);
-	raise_alarm(n, &row);
-	return directory_network_save(n->store, &row);
+	row->name = name;
+	row->logged_in = g->logged_in;
+	if (g->count == 0)
+		return OK;
+	row->refused += g->count;
+	row->first_refused = row->first_refused != 0 ? row->first_refused : g->first;
+	row->last_refused = g->last;
+	row->client = str_from(g->client, g->client_n);
+	row->sender = str_from(g->sender, g->sender_n);
+	row->recipient = str_from(g->recipient, g->recipient_n);
+	raise_alarm(n, row);
+	return OK;
 }
 
 void networks_flush(struct networks *n)
 {
+	struct directory_network rows[GATHERED_MAX];
+	err e = OK;
 	loop_timer_stop(n->loop, &n->timer);
-	for (size_t i = 0; i < n->count; i++) {
-		err e = flush(n, &n->gathered[i]);
-		if (failed(e))
-			LOG(&n->log, store_failed, F_ERR(e), F_TEXT("reason", str_of(directory_message(n->store))));
-	}
+	for (size_t i = 0; !failed(e) && i < n->count; i++)
+		e = add_up(n, &n->gathered[i], &rows[i]);
+	if (!failed(e) && n->count > 0)
+		e = directory_networks_save(n->store, rows, n->count);
+	if (failed(e))
+		LOG(&n->log, store_failed, F_ERR(e), F_TEXT("reason", str_of(directory_message(n->store))));
 	n->count = 0;
 }
 
@@ -114,6 +121,9 @@ static struct gathered *gather(struct networks *n, str name)
 static bool has_logged_in(struct networks *n, str name)
 {
 	struct directory_network row;
+	for (size_t i = 0; i < n->count; i++)
+		if (n->gathered[i].logged_in != 0 && str_eq(str_from(n->gathered[i].name, n->gathered[i].name_n), name))
+			return true;
 	return !failed(directory_network_find(n->store, name, &row)) && row.logged_in != 0;
 }
 
@@ -145,11 +155,7 @@ void networks_logged_in(struct networks *n, const struct address *client)
 		return;
 	char room[NETWORK_NAME_MAX];
 	struct buf b = BUF_ON(room);
-	err e = directory_network_logged_in(n->store, write_network(client, &b), now);
-	if (failed(e)) {
-		LOG(&n->log, store_failed, F_ERR(e), F_TEXT("reason", str_of(directory_message(n->store))));
-		return;
-	}
+	gather(n, write_network(client, &b))->logged_in = now;
 	n->seen[at].network = around;
 	n->seen[at].day = now / DAY_MS;
 }

@@ -40,9 +40,8 @@ static err make_row(struct directory *d, str name)
 
 static str present(str s) { return s.p != NULL ? s : S(""); }
 
-static err save(struct directory *d, const struct directory_network *network)
+static err save_refused(struct directory *d, const struct directory_network *network)
 {
-	TRY(make_row(d, network->name));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_network_refused);
 	sql_bind_count(st, network->refused);
 	sql_bind_number(st, network->first_refused);
@@ -55,25 +54,29 @@ static err save(struct directory *d, const struct directory_network *network)
 	return sql_run(st);
 }
 
-err directory_network_save(struct directory *d, const struct directory_network *network)
+static err save_logged_in(struct directory *d, const struct directory_network *network)
 {
-	TRY(sql_begin(d->sql));
-	return sql_end(d->sql, save(d, network));
-}
-
-static err set_logged_in(struct directory *d, str name, int64_t at)
-{
-	TRY(make_row(d, name));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_network_login);
-	sql_bind_number(st, at);
-	sql_bind_text(st, name);
+	sql_bind_number(st, network->logged_in);
+	sql_bind_text(st, network->name);
 	return sql_run(st);
 }
 
-err directory_network_logged_in(struct directory *d, str name, int64_t at)
+static err save(struct directory *d, const struct directory_network *network)
 {
+	TRY(make_row(d, network->name));
+	if (network->refused != 0)
+		TRY(save_refused(d, network));
+	return network->logged_in != 0 ? save_logged_in(d, network) : OK;
+}
+
+err directory_networks_save(struct directory *d, const struct directory_network *networks, size_t count)
+{
+	err e = OK;
 	TRY(sql_begin(d->sql));
-	return sql_end(d->sql, set_logged_in(d, name, at));
+	for (size_t i = 0; !failed(e) && i < count; i++)
+		e = save(d, &networks[i]);
+	return sql_end(d->sql, e);
 }
 
 err directory_each_network(struct directory *d, directory_network_fn *each, void *ctx)

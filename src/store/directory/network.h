@@ -17,9 +17,9 @@ struct directory_network {
 /* The texts but name are left absent. ERR_ABSENT: nothing is known of it. */
 err directory_network_find(struct directory *d, str name, struct directory_network *out);
 
-/* Writes what is known of refused attempts; logged_in is not written. */
-err directory_network_save(struct directory *d, const struct directory_network *network);
-err directory_network_logged_in(struct directory *d, str name, int64_t at);
+/* Writes what is known of several networks in one transaction: refused attempts where refused is not 0, the last login
+ * where logged_in is not 0; the rest stays as it was. */
+err directory_networks_save(struct directory *d, const struct directory_network *networks, size_t count);
 
 typedef void directory_network_fn(void *ctx, const struct directory_network *network);
 /* Those with refused attempts, the latest first, at most 1000. */

@@ -346,7 +346,8 @@ static void test_networks(void **state)
 	ask_rcpt(&c, S("user@elsewhere.net"));
 	networks_flush(house.role->networks);
 	assert_int_equal(house.fake.events[EV_relay_network], 2); /* one a day */
-	check_err("outside", directory_network_logged_in(house.role->store, S("192.0.2.0/24"), 5), ERR_NONE);
+	const struct directory_network login = { .name = S("192.0.2.0/24"), .logged_in = 5 };
+	check_err("outside", directory_networks_save(house.role->store, &login, 1), ERR_NONE);
 	channel_close(&c);
 	c = smtp(OUTSIDE);
 	ask_mail(&c, S("printer@example.org"), 0);

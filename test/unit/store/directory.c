@@ -389,10 +389,11 @@ static void test_networks(void **state)
 	struct directory *d = open_directory();
 	struct directory_network network = { .name = S("192.168.7.0/24"), .refused = 1, .client = S("192.168.7.1") };
 	int count = 0;
-	check_err("login", directory_network_logged_in(d, S("192.0.2.0/24"), 5), ERR_NONE);
-	check_err("save", directory_network_save(d, &network), ERR_NONE);
+	const struct directory_network login = { .name = S("192.0.2.0/24"), .logged_in = 5 };
+	check_err("login", directory_networks_save(d, &login, 1), ERR_NONE);
+	check_err("save", directory_networks_save(d, &network, 1), ERR_NONE);
 	network.refused = 2;
-	check_err("save", directory_network_save(d, &network), ERR_NONE);
+	check_err("save", directory_networks_save(d, &network, 1), ERR_NONE);
 	check_err("each", directory_each_network(d, count_network, &count), ERR_NONE);
 	assert_int_equal(count, 1);
 	check_err("find", directory_network_find(d, S("192.0.2.0/24"), &network), ERR_NONE);
