@@ -110,7 +110,7 @@ unsigned sql_log_pages(const struct sql *sql);
  * does this by itself. From a thread of its own give it a connection of its own. */
 err sql_checkpoint(struct sql *sql);
 
-/* Gives back pages and memory that are only kept for speed. */
+/* Gives back pages and memory that are only kept for speed; no statement may be in use. */
 void sql_slim(struct sql *sql);
 
 /* Whether the whole file is sound: ERR_DAMAGED. Reads all of it. */

@@ -460,7 +460,15 @@ err sql_checkpoint(struct sql *sql)
 	return OK;
 }
 
-void sql_slim(struct sql *sql) { sqlite3_db_release_memory(sql->db); }
+/* Prepared operations are most of what an idle connection holds: they are prepared again when they are used. */
+void sql_slim(struct sql *sql)
+{
+	for (unsigned i = 0; i < sql->store->operation_count; i++) {
+		sqlite3_finalize(sql->statements[i].prepared);
+		sql->statements[i] = (struct sql_statement){ .sql = sql };
+	}
+	sqlite3_db_release_memory(sql->db);
+}
 
 err sql_check(struct sql *sql)
 {

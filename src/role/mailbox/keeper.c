@@ -3,6 +3,7 @@
  * forget and the directory how much is used, moves the log, sweeps. */
 #include "role/mailbox/keeper.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 
@@ -15,6 +16,7 @@
 
 enum {
 	SYNC_AFTER_MS = 800,
+	SLIM_AFTER_MS = 2000,
 	STACK_BYTES = 256 << 10,
 	TAKEN_DAYS = 35,     /* longer than anything waits in a queue */
 	FORGET_ONE_IN = 256, /* syncs: how often old deliveries' names are looked for */
@@ -54,6 +56,8 @@ void keeper_wake(struct keeper *k)
 	atomic_store(&k->is_busy, true);
 	eventfd_write(k->wake_fd, 1);
 }
+
+void keeper_poke(struct keeper *k) { eventfd_write(k->wake_fd, 1); }
 
 bool keeper_is_busy(struct keeper *k)
 {
@@ -163,11 +167,29 @@ static void sync_if_due(struct keeper *k)
 	atomic_store(&k->is_busy, k->is_fetching || k->untold_count > 0 || atomic_load(&k->wants_mail));
 }
 
+/* A while after the last thing that happened, if nobody is here, what was kept for speed is given back. */
+static void slim_if_due(struct keeper *k, bool has_happened)
+{
+	int64_t now = clock_ms();
+	if (has_happened)
+		k->slim_at = now + SLIM_AFTER_MS;
+	if (k->slim_at == 0 || now < k->slim_at)
+		return;
+	k->slim_at = 0;
+	if (k->mailbox->account == NULL || mailbox_sessions(k->mailbox) > 0)
+		return;
+	account_slim(k->mailbox->account);
+	malloc_trim(0);
+}
+
 static int time_left(const struct keeper *k)
 {
-	if (k->dirty_since == 0)
+	int64_t at = k->slim_at;
+	if (k->dirty_since != 0 && (at == 0 || k->dirty_since + SYNC_AFTER_MS < at))
+		at = k->dirty_since + SYNC_AFTER_MS;
+	if (at == 0)
 		return -1;
-	int64_t left = k->dirty_since + SYNC_AFTER_MS - clock_ms();
+	int64_t left = at - clock_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -182,6 +204,7 @@ static void *keep(void *to)
 	struct keeper *k = to;
 	struct account *a = k->mailbox->account;
 	k->desk = desk_take();
+	slim_if_due(k, true);
 	while (!atomic_load(&k->must_stop)) {
 		take_channels(k);
 		deliver_ask(k);
@@ -191,7 +214,8 @@ static void *keep(void *to)
 			{ .fd = k->directory.fd, .events = POLLIN },
 			{ .fd = a != NULL ? account_dirty_fd(a) : -1, .events = POLLIN },
 		};
-		if (poll(polls, sizeof polls / sizeof *polls, time_left(k)) < 0)
+		int events = poll(polls, sizeof polls / sizeof *polls, time_left(k));
+		if (events < 0)
 			continue; /* interrupted */
 		if (polls[0].revents != 0)
 			drain(k->wake_fd);
@@ -202,6 +226,7 @@ static void *keep(void *to)
 		if (polls[3].revents != 0)
 			drain(account_dirty_fd(a));
 		sync_if_due(k);
+		slim_if_due(k, events > 0);
 	}
 	if (k->dirty_since != 0 || k->untold_count > 0)
 		IGNORE(keeper_sync(k)); /* it has been reported */

@@ -38,6 +38,7 @@ struct keeper {
 	struct delivery_name untold[UNTOLD_MAX];
 	size_t untold_count;
 	int64_t dirty_since; /* clock_ms(); 0: nothing to sync */
+	int64_t slim_at;     /* clock_ms(); 0: nothing has happened since the last time */
 	uint64_t told_bytes, told_messages;
 	bool has_told, told_damaged;
 };

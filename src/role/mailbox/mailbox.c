@@ -21,6 +21,7 @@ enum {
 	STACK_BYTES = 256 << 10,
 	SEAT_BUDGET = 16 << 10,
 	FAREWELL_ROOM = 300,
+	MMAP_THRESHOLD = 128 << 10,
 	FAREWELL_SECONDS = 3, /* for sessions to end when the process does */
 };
 
@@ -193,7 +194,7 @@ static void on_mailroom(void *to, uint32_t events)
 	}
 }
 
-static unsigned sessions(struct mailbox *m)
+unsigned mailbox_sessions(struct mailbox *m)
 {
 	pthread_mutex_lock(&m->lock);
 	unsigned n = m->seated;
@@ -207,11 +208,8 @@ static void on_linger(void *to)
 {
 	struct mailbox *m = to;
 	struct msg_idle idle = { .admitted = m->admitted };
-	if (sessions(m) > 0)
+	if (mailbox_sessions(m) > 0)
 		return;
-	if (m->account != NULL)
-		account_slim(m->account);
-	malloc_trim(0);
 	if (!keeper_is_busy(m->keeper) && m->mailroom.fd >= 0)
 		IGNORE(msg_send_idle(&m->mailroom, 0, &idle)); /* asked again below */
 	start_linger(m);
@@ -229,8 +227,10 @@ static void on_left(void *to, uint32_t events)
 	eventfd_t count;
 	(void)events;
 	eventfd_read(m->left_fd, &count);
-	if (sessions(m) == 0)
-		start_linger(m);
+	if (mailbox_sessions(m) > 0)
+		return;
+	keeper_poke(m->keeper);
+	start_linger(m);
 }
 
 void mailbox_end_sessions(struct mailbox *m)
@@ -376,8 +376,17 @@ static void stop(struct service *s)
 		account_close(&m->account);
 }
 
+/* There are as many such processes as people at work: memory comes from one arena, large pieces come and go as pages. */
+static void prepare(struct service *s)
+{
+	(void)s;
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+}
+
 const struct role role_mailbox = {
 	.name = "mailbox",
+	.prepare = prepare,
 	.channel = take_channel,
 	.start = start,
 	.stop = stop,

@@ -56,6 +56,8 @@ err keeper_run(struct keeper *k);
 void keeper_connect(struct keeper *k, bool is_queue, int fd);
 /* Mail may wait at the queue. Any thread. */
 void keeper_wake(struct keeper *k);
+/* Something has ended: memory may be given back soon. Any thread. */
+void keeper_poke(struct keeper *k);
 /* Whether deliveries are under way or not yet synced. Any thread. */
 bool keeper_is_busy(struct keeper *k);
 /* Ends the thread, after a last sync. */
@@ -65,6 +67,7 @@ void keeper_stop(struct keeper **k);
  * opens the account anew. Any thread. */
 void mailbox_store_failed(struct mailbox *m, err e);
 
+unsigned mailbox_sessions(struct mailbox *m);
 /* Ends all sessions that are running. */
 void mailbox_end_sessions(struct mailbox *m);
 /* From now on the stream is the caller's alone, to be closed. */
