@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,6 +187,7 @@ static bool prepare(struct skeleton *k, const struct role *role, char **argv)
 	struct service *s = &k->service;
 	static struct frame frames[2];
 	ignore_signals();
+	prctl(PR_SET_NAME, argv[0]); /* started by descriptor, it would be called by that number */
 	umask(077);
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	s->role = role;

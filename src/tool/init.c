@@ -30,7 +30,8 @@ static bool make_folder(struct init *in)
 	struct buf b = BUF_ON(path);
 	struct stat st;
 	buf_addf(&b, "%.*s", ARG(in->dir));
-	if (b.lost || (mkdir(path, CLOSED) != 0 && errno != EEXIST)) {
+	bool made = !b.lost && mkdir(path, CLOSED) == 0;
+	if (!made && (b.lost || errno != EEXIST)) {
 		buf_addf(&in->reason, "cannot make %.*s: %s", ARG(in->dir), strerror(errno));
 		return false;
 	}
@@ -44,8 +45,9 @@ static bool make_folder(struct init *in)
 		return false;
 	}
 	/* Each folder inside is closed on its own; a role's library may have to walk through this one. */
-	(void)fchmod(in->top, OPEN_TO_ALL);
-	return true;
+	if (made && fchmod(in->top, OPEN_TO_ALL) != 0)
+		buf_addf(&in->reason, "cannot open %s to the roles: %s", path, strerror(errno));
+	return in->reason.n == 0;
 }
 
 static void write_conf(const struct init *in, struct buf *b)
