@@ -497,7 +497,9 @@ static err start(struct writer *w)
 	if (w->bell < 0)
 		return FAIL(SYSTEM);
 	TRY(loop_add(w->loop, &w->watch, w->bell, EPOLLIN, on_bell, w));
-	err e = tell_all(w, false);
+	err e = spool_sweep(w->spool);
+	if (!failed(e))
+		e = tell_all(w, false);
 	if (e.code == ERR_DAMAGED)
 		renew(w, e);
 	else

@@ -141,9 +141,11 @@ static err remove_orphan(struct spool *sp, const char *name)
 	return OK;
 }
 
-static err remove_orphans(struct spool *sp)
+err spool_sweep(struct spool *sp)
 {
 	err e = OK;
+	if (salvage_remains())
+		return OK;
 	DIR *folder = opendir(".");
 	if (folder == NULL)
 		return FAIL(STORAGE);
@@ -153,17 +155,11 @@ static err remove_orphans(struct spool *sp)
 	return e;
 }
 
-static err open_and_sweep(struct spool *sp)
-{
-	TRY(open_store(sp));
-	return salvage_remains() ? OK : remove_orphans(sp);
-}
-
 err spool_open(int64_t least, struct spool **out, bool *damaged)
 {
 	struct spool *sp = spool_new(least + 1);
 	bool aside = false;
-	err e = open_and_sweep(sp);
+	err e = open_store(sp);
 	if (is_damage(e)) {
 		sql_close(&sp->sql);
 		e = set_aside();

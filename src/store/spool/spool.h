@@ -52,10 +52,12 @@ struct spool_recipient {
 };
 
 /* Opens queue.db or makes it, after an unclean end with a look whether it is sound. A damaged one is renamed to
- * damaged-<date>.db and a new one made in its place: *damaged tells. Bodies without a row are removed, unless a damaged
- * store lies beside: they may then be all that is left of a message. ids begin above least.
+ * damaged-<date>.db and a new one made in its place: *damaged tells. ids begin above least.
  * ERR_UNSUPPORTED: made by a newer version. */
 err spool_open(int64_t least, struct spool **out, bool *damaged);
+/* Removes bodies without a row, unless a damaged store lies beside: they may then be all that is left of a message. Only
+ * before the first message comes in: its body has no row yet either. */
+err spool_sweep(struct spool *spool);
 /* Accepts NULL behind the pointer, leaves it there. */
 void spool_close(struct spool **spool);
 /* Closes queue.db, sets it aside as damaged-<date>.db and opens a new one, whose ids go on. */

@@ -155,6 +155,32 @@ static void test_failing_deeds(void **state)
 		try_with_fault(at[i], NULL, fail_file);
 }
 
+/* The store is opened anew while a large body comes in: its file has no row yet and must stay. */
+static void test_body_outlives_the_store(void **state)
+{
+	(void)state;
+	static char huge[400 << 10];
+	static const uint32_t account = 7;
+	house_open(NULL);
+	struct channel slow = house_session(&house.receiver), quick = house_session(&house.receiver);
+	tell_envelope(1, 0, UINT32_MAX, &account, 1);
+	send_begin(&slow, 1);
+	send_bytes(&slow, str_from(huge, sizeof huge));
+	sql_fault = fail_sync;
+	countdown = 1;
+	assert_int_equal(send_message(&quick, 2, 7, BODY), 451);
+	sql_fault = NULL;
+	assert_int_equal(send_message(&quick, 3, 7, BODY), 250);
+	send_end(&slow, sizeof huge);
+	assert_int_equal(hear_queued(&slow), 250);
+	usleep(50000);
+	house_close();
+	house_open(NULL);
+	fetch_what_is_there();
+	assert_true(seen[1] && seen[3]);
+	house_close();
+}
+
 /* ---- kill -9 ---- */
 
 /* Takes messages in as fast as it can, and says which were answered with 250. */
@@ -316,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_limits, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_failing_deeds, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_body_outlives_the_store, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_killed, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_damage, house_enter, house_leave),
 	};
