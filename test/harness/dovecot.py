@@ -27,6 +27,7 @@ default_internal_group = {group}
 default_login_user = {user}
 mail_location = maildir:~/Maildir:LAYOUT=fs:INBOX=~/Maildir/.INBOX
 mail_max_userip_connections = 0
+mail_fsync = never
 mail_uid = {uid}
 mail_gid = {gid}
 first_valid_uid = 1

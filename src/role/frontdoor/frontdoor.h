@@ -33,6 +33,7 @@ struct guest {
 	bool up_shut, down_shut;   /* and the receiver was told */
 	bool counted, greeted, shaken;
 	uint32_t outer_events, inner_events;
+	short read_wants, write_wants; /* POLLIN or POLLOUT: what TLS last waited for in that direction */
 	struct address address;
 	unsigned port;
 	uint64_t bytes_up, bytes_down;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a connection with TLS: handshake, the news to `greeter`, then bytes until both sides are done. */
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "os/clock.h"
@@ -186,6 +187,8 @@ void guest_begin(struct frontdoor *door, int socket, const struct guest *like)
 	g->inner_watch.fd = -1;
 	g->since = clock_ms();
 	g->outer_events = EPOLLIN;
+	g->read_wants = POLLIN;
+	g->write_wants = POLLOUT;
 	door->guests++;
 	IGNORE(fd_set_nonblocking(socket, true)); /* accepted ones are; one from `greeter` may not be */
 	g->tls = tls_accept(door->tls, socket);

@@ -31,6 +31,8 @@ static enum progress read_outer(struct guest *g)
 	block_give(g->door, &b);
 	if (e.code == ERR_CLOSED)
 		g->up_ended = true;
+	if (e.code == ERR_AGAIN)
+		g->read_wants = tls_wants(g->tls);
 	return e.code == ERR_CLOSED ? MOVED : judge(e);
 }
 
@@ -78,6 +80,7 @@ static enum progress step_down(struct guest *g)
 	size_t put = 0;
 	if (g->down != NULL) {
 		err e = tls_write(g->tls, g->down->bytes + g->down->at, g->down->n - g->down->at, &put);
+		g->write_wants = e.code == ERR_AGAIN ? tls_wants(g->tls) : POLLOUT;
 		if (failed(e))
 			return judge(e);
 		g->down->at += put;
@@ -99,6 +102,9 @@ static void on_gone(void *to) { guest_end(to); }
 
 static void on_resume(void *to) { guest_pump(to); }
 
+/* Within TLS a read may have to write, and a write to read. */
+static uint32_t event_for(short wanted) { return wanted == POLLIN ? EPOLLIN : EPOLLOUT; }
+
 static void watch(struct guest *g, struct loop_watch *w, uint32_t *now, uint32_t wanted)
 {
 	if (wanted != *now && w->fd >= 0 && !failed(loop_change(g->door->service->loop, w, wanted)))
@@ -113,9 +119,9 @@ static void wait(struct guest *g)
 	if (g->up != NULL)
 		inner |= EPOLLOUT;
 	else if (!g->up_ended)
-		outer |= EPOLLIN;
+		outer |= event_for(g->read_wants);
 	if (g->down != NULL)
-		outer |= tls_wants(g->tls) == POLLIN ? EPOLLIN : EPOLLOUT;
+		outer |= event_for(g->write_wants);
 	else if (!g->down_ended)
 		inner |= EPOLLIN;
 	watch(g, &g->outer_watch, &g->outer_events, outer);
