@@ -97,7 +97,7 @@ class Dovecot:
         user = "dovecot" if os.getuid() == 0 else str(uid)
         group = "dovecot" if os.getuid() == 0 else str(gid)
         mailboxes = "".join(f"  mailbox {name} {{\n    auto = subscribe\n    special_use = \\{use}\n  }}\n"
-                            for name, use in SPECIAL)
+                            for name, use in SPECIAL) + "  mailbox INBOX {\n    auto = subscribe\n  }\n"
         return CONFIGURATION.format(folder=self.folder, port=self.port, uid=uid, gid=gid, user=user, group=group,
                                     password=PASSWORD, mailboxes=mailboxes)
 

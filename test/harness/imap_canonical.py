@@ -9,6 +9,7 @@ CODES = ("READ-WRITE", "READ-ONLY", "TRYCREATE", "APPENDUID", "COPYUID", "BADCHA
 # Of untagged OK answers.
 STATES = ("UIDNEXT", "UIDVALIDITY", "PERMANENTFLAGS", "UNSEEN", "COPYUID")
 MARKS = ("\\marked", "\\unmarked")  # RFC 3501 7.2.2: a server may give neither
+LSUB_ATTRIBUTES = ("\\noselect",)  # RFC 3501 6.3.9: the only one with a meaning there
 
 
 class View:
@@ -163,12 +164,17 @@ class Canonical:
         elif name == "EXISTS":
             view.exists(untagged[0])
             self.lines.append(("EXISTS", untagged[0]))
+        elif name == "RECENT":
+            self.lines.append((name, untagged[0]))
         elif name in ("OK", "NO", "BAD"):
             self.add_code(code(untagged[1], STATES), name)
         elif name == "FLAGS":
             self.lines.append((name, flags(untagged[1])))
         elif name in ("LIST", "LSUB"):
-            self.lines.append((name, listed(untagged[1:])))
+            attributes, delimiter, mailbox = listed(untagged[1:])
+            if name == "LSUB":
+                attributes = tuple(a for a in attributes if a in LSUB_ATTRIBUTES)
+            self.lines.append((name, attributes, delimiter, mailbox))
         elif name == "SEARCH":
             self.lines.append((name, sorted(map(int, untagged[1:]))))
         elif name == "STATUS":

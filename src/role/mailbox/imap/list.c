@@ -146,7 +146,7 @@ static err prepare(struct listing *l)
 	return account_folders(l->s->account, l->arena, &l->folders, &l->folder_count);
 }
 
-/* RFC 3501 6.3.8: an empty pattern asks for the separator and the root of the reference. */
+/* RFC 3501 6.3.8: an empty pattern asks LIST for the separator and the root of the reference; LSUB it asks for nothing. */
 static bool asks_for_root(const struct imap_list *q)
 {
 	return !q->is_extended && q->count == 1 && q->patterns[0].n == 0;
@@ -163,8 +163,8 @@ struct reply command_list(struct imap_session *s, const struct imap_command *c)
 	if ((query.selects & IMAP_SELECT_RECURSIVEMATCH) != 0)
 		return REPLY_BAD("RECURSIVEMATCH is not known here");
 	struct listing l = { .s = s, .query = &query, .word = is_lsub ? "LSUB" : "LIST" };
-	if (asks_for_root(&query)) {
-		io_putf(s->io, "* %s (\\Noselect) \"/\" \"\"\r\n", l.word);
+	if (!is_lsub && asks_for_root(&query)) {
+		io_put(s->io, S("* LIST (\\Noselect) \"/\" \"\"\r\n"));
 		return REPLY_OK("done");
 	}
 	l.arena = arena_new("list", TREE_BUDGET);
