@@ -24,6 +24,8 @@
 #define SANITIZED 0
 #endif
 
+enum { SERVERS_MAX = 8 }; /* on one machine, with the same system users */
+
 static const struct confinement roles[] = {
 #define ROLE(name, permissions, mebibytes, files, threads, priority) \
 	{ #name, (permissions), (size_t)(mebibytes) << 20, files, threads, priority },
@@ -57,9 +59,10 @@ static err set_limits(const struct confinement *c, bool own_user)
 	TRY(set_limit(RLIMIT_NOFILE, c->files_max));
 	if ((c->may & (MAY_FILES | MAY_MEMFD)) == 0)
 		TRY(set_limit(RLIMIT_FSIZE, 0));
-	/* The kernel counts processes by user: where roles share one, this would count its other processes too. */
+	/* The kernel counts threads by user: where roles share one, this would count its other processes too, and the servers
+	 * that run side by side on one machine share the users of the roles. */
 	if (own_user)
-		TRY(set_limit(RLIMIT_NPROC, c->threads_max));
+		TRY(set_limit(RLIMIT_NPROC, (rlim_t)c->threads_max * SERVERS_MAX));
 	if (c->memory_max > 0 && !SANITIZED)
 		TRY(set_limit(RLIMIT_DATA, c->memory_max));
 	if (c->nice != 0 && setpriority(PRIO_PROCESS, 0, c->nice) != 0)

@@ -3,7 +3,9 @@
 quoting, texts, UIDVALIDITY, case of names) is gone, everything else is kept to the byte."""
 import datetime
 import re
+import time
 
+NOW_SECONDS = 3600
 # Of tagged answers: codes that a client acts on. Others are advice in words.
 CODES = ("READ-WRITE", "READ-ONLY", "TRYCREATE", "APPENDUID", "COPYUID", "BADCHARSET")
 # Of untagged OK answers.
@@ -104,7 +106,9 @@ def structure(value):
 
 
 def moment(text):
-    return datetime.datetime.strptime(text.decode().strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
+    """Seconds since 1970; what an APPEND without a date gave is "now", as two servers' clocks are asked one after the other."""
+    seconds = datetime.datetime.strptime(text.decode().strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
+    return "now" if abs(time.time() - seconds) < NOW_SECONDS else seconds
 
 
 def fetched(pairs):
