@@ -129,9 +129,13 @@ err channel_receive(struct channel *c)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 && errno == EAGAIN)
 		return c->waits ? FAIL(TIMEOUT) : FAIL(AGAIN);
-	if (got <= 0)
+	if (got < 0)
 		return FAIL(CLOSED);
 	f->n = (size_t)got;
 	bool fits = take_descriptors(f, &m);
+	if (got == 0) {
+		frame_drop(f); /* an empty datagram looks like the end, but can carry descriptors */
+		return FAIL(CLOSED);
+	}
 	return read_header(f, fits && (m.msg_flags & MSG_TRUNC) == 0);
 }
