@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every deed of deeds.py, done inside the processes of a server that serves, with the descriptors that they hold: as root
+and as an ordinary user, with the newest Landlock and with ABI 2. None may succeed; and all do in a process of the same user
+that is not confined, without which a deed that fails would say nothing."""
+import errno
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from confinement.deeds import DEEDS, OWN, Target  # noqa: E402
+from confinement.inject import Died, Inside  # noqa: E402
+from confinement.sockets import listener_of  # noqa: E402
+from confinement.world import ORDINARY, World, start_helper, user_of  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can put calls into a confined process")
+
+SERVERS = {"root": (None, 99), "root, Landlock 2": (None, 2), "ordinary": (ORDINARY, 99), "ordinary, Landlock 2": (ORDINARY, 2)}
+NOT_FOR_HELPERS = {"connect out by its listener"}  # which have none; test/unit/os/confine.c shows that it would work
+ROLES = {"control", "directory", "filter", "frontdoor", "greeter", "hasher", "logger", "mailbox", "mailroom", "queue",
+         "receiver"}
+
+
+@pytest.fixture(scope="module", params=SERVERS, ids=lambda name: name.replace(", ", "-").replace(" ", ""))
+def world(request):
+    user, landlock = SERVERS[request.param]
+    with World(user, landlock) as w:
+        w.name = request.param
+        yield w
+
+
+def target_of(world, role, instance, pid):
+    folder = world.server.folder
+    numbers = sorted(int(path.name) for path in (folder / "accounts").iterdir())
+    other = next(number for number in numbers if str(number) != instance)
+    return Target(directory=str(folder / "directory.db"), account=str(folder / "accounts" / str(other) / "account.db"),
+                  key=str(folder / "keys" / "tls.key"), victim=world.helper(user_of(pid)), port=world.port,
+                  abstract=world.abstract_name, listener=listener_of(pid))
+
+
+def attempt(deed, pid, target):
+    """(whether it was done, what came of it)."""
+    try:
+        with Inside(pid) as i:
+            result = DEEDS[deed](i, target)
+    except Died as death:
+        return False, f"ended by {death}"
+    return (True, "done") if result >= 0 else (False, errno.errorcode.get(-result, str(result)))
+
+
+def marks(world):
+    """What no deed may change of the files that are not for the one who tries."""
+    paths = [world.server.folder / "directory.db", *sorted((world.server.folder / "accounts").glob("*/account.db"))]
+    return {path: (path.stat().st_ino, path.stat().st_mode, path.stat().st_size >= 4096) for path in paths}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_deed(world, deed, capsys):
+    world.wait_ready()
+    world.open_mailboxes()
+    before, outcomes, done = marks(world), {}, []
+    processes = world.processes()
+    assert {role.removeprefix("siegel-") for role, _, _ in processes} == ROLES
+    for role, instance, pid in processes:
+        target = target_of(world, role, instance, pid)
+        if deed in OWN.get(role, ()) or (deed == "connect out by its listener" and target.listener < 0):
+            continue
+        succeeded, what = attempt(deed, pid, target)
+        outcomes[what] = outcomes.get(what, 0) + 1
+        if succeeded:
+            done.append(f"{role} {instance}".strip())
+    with capsys.disabled():
+        print(f"\n{world.name}: {deed}: " + ", ".join(f"{what} {count}" for what, count in sorted(outcomes.items())), end=" ")
+    assert not done, f"{deed}: done by {', '.join(done)}"
+    assert marks(world) == before
+
+
+def ordinary_file(path):
+    path.write_bytes(b"x" * 8192)
+    os.chown(path, ORDINARY, ORDINARY)
+    return str(path)
+
+
+@pytest.fixture
+def no_world(tmp_path):
+    """The same targets, for those who are not confined."""
+    world = World(ORDINARY)
+    world.listen()
+    os.chown(tmp_path, ORDINARY, ORDINARY)
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    yield world, Target(directory=ordinary_file(tmp_path / "directory.db"), account=ordinary_file(tmp_path / "account.db"),
+                        key=ordinary_file(tmp_path / "tls.key"), victim=world.helper(ORDINARY), port=world.port,
+                        abstract=world.abstract_name, listener=-1)
+    world.end_helpers()
+    world.close()
+
+
+@pytest.mark.parametrize("deed", sorted(set(DEEDS) - NOT_FOR_HELPERS))
+def test_unconfined(no_world, deed):
+    _, target = no_world
+    helper = start_helper(ORDINARY)
+    try:
+        assert attempt(deed, helper.pid, target) == (True, "done")
+    finally:
+        helper.kill()
+        helper.wait()
