@@ -35,7 +35,7 @@ def target_of(world, role, instance, pid):
     folder = world.server.folder
     numbers = sorted(int(path.name) for path in (folder / "accounts").iterdir())
     other = next(number for number in numbers if str(number) != instance)
-    return Target(directory=str(folder / "directory.db"), account=str(folder / "accounts" / str(other) / "account.db"),
+    return Target(directory=str(world.directory), account=str(folder / "accounts" / str(other) / "account.db"),
                   key=str(folder / "keys" / "tls.key"), victim=world.helper(user_of(pid)), port=world.port,
                   abstract=world.abstract_name, listener=listener_of(pid))
 
@@ -52,16 +52,15 @@ def attempt(deed, pid, target):
 
 def marks(world):
     """What no deed may change of the files that are not for the one who tries."""
-    paths = [world.server.folder / "directory.db", *sorted((world.server.folder / "accounts").glob("*/account.db"))]
+    paths = [world.directory, *sorted((world.server.folder / "accounts").glob("*/account.db"))]
     return {path: (path.stat().st_ino, path.stat().st_mode, path.stat().st_size >= 4096) for path in paths}
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_deed(world, deed, capsys):
     world.wait_ready()
-    world.open_mailboxes()
+    processes = world.open_mailboxes()
     before, outcomes, done = marks(world), {}, []
-    processes = world.processes()
     assert {role.removeprefix("siegel-") for role, _, _ in processes} == ROLES
     for role, instance, pid in processes:
         target = target_of(world, role, instance, pid)

@@ -61,8 +61,9 @@ class World:
         self.listen()
         for login in ("kx-anna", "kx-bert"):
             self.server.account(login)
+        self.directory = next(self.server.folder.rglob("directory.db"))
         self.expected = None
-        self.expected = self.wait_ready()
+        self.expected = sorted(row[:2] for row in self.wait_ready() if row[0] != "siegel-mailbox")
         return self
 
     def __exit__(self, kind, value, trace):
@@ -106,20 +107,21 @@ class World:
                     found.append((words[0], words[1], pid))
         return found
 
-    def wait_ready(self, timeout=20):
-        """Until all processes that there were at the start are ready again; their kinds."""
+    def wait_ready(self, mailboxes=0, timeout=20):
+        """Until all processes that there were at the start wait for work again, and so many of accounts; all of them, those
+        of accounts first, since they end with the mailroom."""
         deadline = time.monotonic() + timeout
         while True:
             before = sorted(self.processes())
-            time.sleep(0.05)
+            time.sleep(0.03)
             after = sorted(self.processes())
             kinds = sorted(row[:2] for row in after if row[0] != "siegel-mailbox")
-            if after == before and kinds and self.expected in (None, kinds):
-                return kinds
-            assert time.monotonic() < deadline, f"not ready again: {kinds}, wanted {self.expected}"
+            if after == before and kinds and self.expected in (None, kinds) and len(after) - len(kinds) >= mailboxes:
+                return sorted(after, key=lambda row: row[0] != "siegel-mailbox")
+            assert time.monotonic() < deadline, f"not ready again: {after}, wanted {self.expected}"
 
     def open_mailboxes(self):
-        """Lets the process of each account run, by logging in."""
+        """Lets the process of each account run, by logging in; then as wait_ready()."""
         for session in self.sessions:
             with contextlib.suppress(OSError, imaplib.IMAP4.error):
                 session.shutdown()
@@ -127,8 +129,8 @@ class World:
         for login in self.server.accounts:
             session = imaplib.IMAP4_SSL("127.0.0.1", self.server.port("imaps"), ssl_context=self.tls())
             session.login(login, "correct horse battery staple")
-            session.select()
             self.sessions.append(session)
+        return self.wait_ready(len(self.server.accounts))
 
     def tls(self):
         context = self.server.tls_context()
