@@ -2,7 +2,9 @@
 """Makes another process do system calls: what an attacker could do who runs code in it. Root only: no process of ours can
 be traced by its own user. The process is stopped, its main thread does the calls, and it goes on as if nothing had been,
 unless a call was the end of it."""
+import contextlib
 import ctypes
+import errno
 import os
 import pathlib
 import re
@@ -11,7 +13,8 @@ import struct
 
 SEIZE, INTERRUPT, GETREGS, SETREGS, SINGLESTEP, DETACH = 0x4206, 0x4207, 12, 13, 9, 17
 WAIT_ALL = 0x40000000  # __WALL
-ROOM = 1 << 17
+ROOM, FRAME_MAX = 1 << 17, 1 << 16
+SOL_SOCKET, SO_RCVTIMEO, MSG_NOSIGNAL = 1, 20, 0x4000
 
 CALLS = {
     "read": 0, "write": 1, "close": 3, "mmap": 9, "mprotect": 10, "munmap": 11, "connect": 42, "sendto": 44, "recvfrom": 45,
@@ -137,6 +140,13 @@ class Inside:
             memory.seek(address)
             return memory.read(size)
 
+    @contextlib.contextmanager
+    def borrowed(self):
+        """What is put into the process meanwhile is forgotten afterwards."""
+        used = self.used
+        yield
+        self.used = used
+
     # ---- messages ----------------------------------------------------------------------------------------------------
     def message(self, content, descriptors=(), name=b""):
         """A struct msghdr; its address."""
@@ -149,16 +159,19 @@ class Inside:
                                      length, 0))
 
     def send(self, fd, content, descriptors=()):
-        return self.call("sendmsg", fd, self.message(content, descriptors), 0x4000)  # MSG_NOSIGNAL
+        with self.borrowed():
+            return self.call("sendmsg", fd, self.message(content, descriptors), MSG_NOSIGNAL)
 
     def receive(self, fd, patience=5):
-        """The next datagram, b"" at the end, None when nothing came."""
-        limit = self.data(struct.pack("=qq", patience, 0))
-        assert self.call("setsockopt", fd, 1, 20, limit, 16) == 0  # SO_RCVTIMEO
-        size, room = 1 << 16, self.data(bytes(8))
-        room = self.room + ROOM - size
-        got = self.call("recvfrom", fd, room, size, 0, 0, 0)
-        return None if got < 0 else self.peek(room, got)
+        """The next datagram, b"" at the end, None when nothing came in so many seconds."""
+        with self.borrowed():
+            limit = self.data(struct.pack("=qq", patience, 0))
+            assert self.call("setsockopt", fd, SOL_SOCKET, SO_RCVTIMEO, limit, 16) == 0
+            room = self.data(bytes(FRAME_MAX))
+            got = self.call("recvfrom", fd, room, FRAME_MAX, 0, 0, 0)
+            if got == -errno.ECONNRESET:  # the end too, with something of ours unread
+                return b""
+            return None if got < 0 else self.peek(room, got)
 
     def pair(self):
         """Both ends of a new SOCK_SEQPACKET pair."""

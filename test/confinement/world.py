@@ -50,9 +50,8 @@ def start_helper(user):
 
 
 class World:
-    def __init__(self, user=None, landlock=99):
-        self.user, self.landlock = user, landlock
-        self.server = Server(settings=[*SETTINGS, f"confinement.landlock_abi_max={landlock}"], user=user,
+    def __init__(self, user=None, landlock=99, settings=SETTINGS):
+        self.server = Server(settings=[*settings, f"confinement.landlock_abi_max={landlock}"], user=user,
                              expected_events=EXPECTED)
         self.helpers, self.sessions = {}, []
 
