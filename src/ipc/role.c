@@ -182,6 +182,21 @@ static void ignore_signals(void)
 		signal(ignored[i], SIG_IGN);
 }
 
+static int in_any_order(const void *a, const void *b)
+{
+	(void)a;
+	(void)b;
+	return 0;
+}
+
+/* The first time that it sorts more than a kilobyte, the C library asks how much memory the machine has, by a call that no
+ * role may make: so it asks now. */
+static void sort_something(void)
+{
+	static uint64_t things[256];
+	qsort(things, sizeof things / sizeof *things, sizeof *things, in_any_order);
+}
+
 static bool prepare(struct skeleton *k, const struct role *role, char **argv)
 {
 	struct service *s = &k->service;
@@ -190,6 +205,7 @@ static bool prepare(struct skeleton *k, const struct role *role, char **argv)
 	prctl(PR_SET_NAME, argv[0]); /* started by descriptor, it would be called by that number */
 	umask(077);
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	sort_something();
 	s->role = role;
 	s->instance = str_of(argv[1]);
 	s->home = fcntl(HOME, F_GETFD) >= 0 ? HOME : -1;

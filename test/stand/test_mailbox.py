@@ -291,6 +291,31 @@ def test_search_refuses(searched):
     assert searched.status("SEARCH NONSENSE").startswith("BAD")
 
 
+def test_long_answers(stand):
+    """What does not fit into one line of output, and keywords that keep coming."""
+    client, other = Client(stand), Client(stand)
+    for _ in range(300):
+        client.append("INBOX", b"a: b\r\n\r\n")
+    client.ok("SELECT INBOX")
+    for _ in range(5):
+        client.ok("COPY 1:* INBOX")
+    client.ok("SELECT INBOX")
+    count = len(client.search("ALL"))
+    assert count == 300 * 32
+    odd = ",".join(str(n) for n in range(1, count, 2))
+    untagged, status = client.run(f"COPY {odd[:60000].rpartition(',')[0]} Archive")
+    assert status.startswith("OK [COPYUID ") and len(status) > 20000
+    client.send("i IDLE\r\n")
+    client.response()
+    other.ok("SELECT INBOX")
+    for n in range(100):
+        other.ok(f"STORE 1 FLAGS.SILENT (word{n})")
+        while client.response() != b"* 1 FETCH (FLAGS (word%d))\r\n" % n:
+            pass
+    client.send("DONE\r\n")
+    assert client.response().startswith(b"i OK")
+
+
 def test_copy_move_codes(stand):
     client = Client(stand)
     for _ in range(3):
@@ -362,10 +387,10 @@ def test_damage_stops_this_account_only(folder):
     with open(folder / "account/account.db", "r+b") as f:
         f.write(b"\x07" * 4096)
     stand = Stand(folder / "account")
-    assert any(x.startswith("log store_damaged") for x in stand.log)
     assert stand.wait("usage").split()[3] == "1"
     stand.say(f"deliver {folder}/message 1")
     assert stand.wait("undeliverable")
+    assert any(x.startswith("log store_damaged") for x in stand.log)
     client = Client(stand)
     assert client.greeting.startswith(b"LOGIN NO [UNAVAILABLE]")
     stand.stop()

@@ -77,7 +77,8 @@ static void put_folder(const struct listing *l, const struct folder_status *f)
 	}
 	put_line(l, buf_str(&b), f->name);
 	if ((l->query->returns & IMAP_RETURN_STATUS) != 0 && !f->is_container) {
-		struct buf line = buf_in(l->s->command, LINE_ROOM);
+		char line_room[LINE_ROOM];
+		struct buf line = BUF_ON(line_room);
 		write_status(&line, f->name, f, l->query->status);
 		if (!line.lost)
 			io_put(l->s->io, buf_str(&line));

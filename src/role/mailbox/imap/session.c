@@ -115,7 +115,9 @@ struct reply reply_synced(struct imap_session *s, struct reply r)
 
 static void answer(struct imap_session *s, str tag, struct reply r)
 {
-	io_putf(s->io, "%.*s %s %.*s\r\n", ARG(tag), r.status, ARG(r.text));
+	io_putf(s->io, "%.*s %s ", ARG(tag), r.status);
+	io_put(s->io, r.text); /* which may be long: COPYUID */
+	io_put(s->io, S("\r\n"));
 	if (str_eq(str_of(r.status), S("BAD")))
 		s->errors++;
 }

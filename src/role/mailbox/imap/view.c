@@ -3,7 +3,7 @@
 
 #include "role/mailbox/imap/session.h"
 
-enum { FIRST_ROOM = 64, BATCH = 128, ENTRIES_BUDGET = 512 << 20, NAMES_BUDGET = 16 << 10, LINE_ROOM = 8 << 10 };
+enum { FIRST_ROOM = 64, BATCH = 128, ENTRIES_BUDGET = 512 << 20, NAMES_BUDGET = 16 << 10, LINE_ROOM = 10 << 10 };
 
 static err reserve(struct view *v, size_t more)
 {
@@ -88,22 +88,17 @@ void view_close(struct view *v)
 	*v = (struct view){ .watch.fd = fd };
 }
 
-static struct imap_flags all_flags(const struct view *v, struct arena *a)
-{
-	struct imap_flags flags = { .system = IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED |
-					      IMAP_FLAG_SEEN | IMAP_FLAG_DRAFT };
-	str *names = NEW(a, str, FOLDER_KEYWORDS_MAX);
-	for (unsigned i = 0; names != NULL && i < FOLDER_KEYWORDS_MAX; i++)
-		if (v->keywords[i].p != NULL)
-			names[flags.count++] = v->keywords[i];
-	flags.keywords = names;
-	return flags;
-}
-
 err view_tell_flags(struct imap_session *s)
 {
-	struct buf b = buf_in(s->command, LINE_ROOM);
-	struct imap_flags flags = all_flags(&s->view, s->command);
+	char room[LINE_ROOM];
+	str names[FOLDER_KEYWORDS_MAX];
+	struct buf b = BUF_ON(room);
+	struct imap_flags flags = { .system = IMAP_FLAG_ANSWERED | IMAP_FLAG_FLAGGED | IMAP_FLAG_DELETED |
+					      IMAP_FLAG_SEEN | IMAP_FLAG_DRAFT,
+		.keywords = names };
+	for (unsigned i = 0; i < FOLDER_KEYWORDS_MAX; i++)
+		if (s->view.keywords[i].p != NULL)
+			names[flags.count++] = s->view.keywords[i];
 	buf_add(&b, S("* FLAGS "));
 	imap_write_flags(&b, flags);
 	buf_add(&b, S("\r\n* OK [PERMANENTFLAGS "));
