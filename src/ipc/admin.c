@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/answer.h"
 #include "os/fd.h"
 
 #define CONVERSATION "ipc/admin.def"
@@ -12,7 +13,12 @@
 #define CONVERSATION "ipc/opener_server.def"
 #include "ipc/conversation.h"
 
-enum { COMMAND_BUDGET = 256 << 10, LINE_PATIENCE = 2000 };
+enum {
+	COMMAND_BUDGET = 256 << 10,
+	REASON_MAX = 1024,
+	HELD_MAX = 16 << 20,     /* bytes of lines that wait for their readers, of all sessions together */
+	PATIENCE_MS = 60 * 1000, /* how long a reader may take nothing */
+};
 
 struct session {
 	struct admin admin; /* first: what the role gets is the session */
@@ -20,8 +26,13 @@ struct session {
 	struct channel channel;
 	struct hear_counts heard;
 	struct loop_watch watch;
-	struct arena *arena;
-	bool running, gone; /* a command is under way; its channel has ended meanwhile */
+	struct loop_timer patience;
+	struct answer answer; /* lines that wait for their reader */
+	bool running, gone;   /* a command is under way; its channel has ended meanwhile */
+	bool cut;             /* a line was refused: what comes out is not the whole answer */
+	bool ending, done;    /* the end waits for its turn: this way or for that reason */
+	size_t reason_length;
+	char reason[REASON_MAX];
 };
 
 struct admin_door {
@@ -34,14 +45,23 @@ struct admin_door {
 	struct hear_counts heard;
 	struct loop_watch watch;
 	unsigned sessions;
+	size_t held; /* bytes of lines that wait, of all sessions */
 };
+
+static void forget_answer(struct session *s)
+{
+	s->door->held -= s->answer.held;
+	answer_free(&s->answer);
+}
 
 static void session_free(struct session *s)
 {
 	loop_remove(s->door->loop, &s->watch);
+	loop_timer_stop(s->door->loop, &s->patience);
 	channel_close(&s->channel);
+	forget_answer(s);
 	s->door->sessions--;
-	struct arena *arena = s->arena; /* which holds the session itself */
+	struct arena *arena = s->admin.arena; /* which holds the session itself */
 	arena_free(&arena);
 }
 
@@ -54,7 +74,7 @@ static err take_words(struct session *s, str records)
 	while (msg_next_word(&records, &scratch, &word, &e)) {
 		if (a->words_count == ADMIN_WORDS_MAX)
 			return FAIL(LIMIT);
-		str value = arena_copy(s->arena, word.text), name;
+		str value = arena_copy(s->admin.arena, word.text), name;
 		if (!str_cut(&value, '=', &name))
 			return FAIL(SYNTAX);
 		a->words[a->words_count].name = name;
@@ -69,13 +89,13 @@ static err on_command(struct session *s, const struct msg_command *m, uint32_t t
 	struct admin *a = &s->admin;
 	if (s->running)
 		return FAIL(STATE);
-	a->verb = arena_copy(s->arena, m->verb);
-	a->caller = arena_copy(s->arena, m->caller);
-	a->secret = arena_copy(s->arena, m->secret);
+	a->verb = arena_copy(s->admin.arena, m->verb);
+	a->caller = arena_copy(s->admin.arena, m->caller);
+	a->secret = arena_copy(s->admin.arena, m->secret);
 	a->role = s->door->role;
 	a->log = s->door->log;
 	TRY(take_words(s, m->words));
-	if (arena_spent(s->arena))
+	if (arena_spent(s->admin.arena))
 		return FAIL(LIMIT);
 	s->running = true;
 	for (const struct admin_verb *v = s->door->verbs; v->verb != NULL; v++)
@@ -94,14 +114,109 @@ static err on_command(struct session *s, const struct msg_command *m, uint32_t t
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static void on_session(void *to, uint32_t events)
+/* ---- the way out ---- */
+
+/* Nobody reads any more. A command that waits for something is finished all the same, and the session with it. */
+static void caller_gone(struct session *s)
+{
+	struct admin *a = &s->admin;
+	loop_remove(s->door->loop, &s->watch);
+	loop_timer_stop(s->door->loop, &s->patience);
+	forget_answer(s);
+	s->gone = true;
+	if (s->ending || (a->more != NULL && a->gone == NULL))
+		session_free(s);
+	else if (a->gone != NULL)
+		a->gone(a);
+}
+
+static void on_patience(void *to)
 {
 	struct session *s = to;
-	(void)events;
+	LOG(&s->door->log, command_refused, F_TEXT("verb", s->admin.verb), F_TEXT("caller", s->admin.caller),
+		F_TEXT("reason", S("the answer is not read")));
+	caller_gone(s);
+}
+
+/* Whoever has lines waiting is to take one within the time. */
+static void be_patient(struct session *s)
+{
+	loop_timer_start(s->door->loop, &s->patience, PATIENCE_MS, on_patience, s);
+}
+
+/* Sends what waits. ERR_BUSY: not all of it for now. */
+static err push_lines(struct session *s)
+{
+	size_t before = s->answer.held;
+	str line;
+	err e = OK;
+	bool moved = false;
+	while (!failed(e) && answer_first(&s->answer, &line)) {
+		struct msg_line m = { .json = line };
+		e = msg_send_line(&s->channel, 0, &m);
+		if (failed(e))
+			break;
+		answer_drop_first(&s->answer);
+		moved = true;
+	}
+	s->door->held -= before - s->answer.held;
+	if (moved)
+		be_patient(s);
+	return e;
+}
+
+static err push_end(struct session *s)
+{
+	struct msg_end end = { .done = s->done, .reason = str_from(s->reason, s->reason_length) };
+	return msg_send_end(&s->channel, 0, &end);
+}
+
+/* There is room: for what waits, then for the end or for more of the command. */
+static void push(struct session *s)
+{
+	struct admin *a = &s->admin;
+	err e = push_lines(s);
+	if (!failed(e) && s->ending)
+		e = push_end(s);
+	if (e.code == ERR_BUSY)
+		return;
+	if (failed(e)) {
+		caller_gone(s);
+		return;
+	}
+	if (s->ending) {
+		session_free(s);
+		return;
+	}
+	loop_timer_stop(s->door->loop, &s->patience);
+	if (a->more != NULL)
+		a->more(a);
+	else if (failed(loop_change(s->door->loop, &s->watch, EPOLLIN)))
+		caller_gone(s);
+}
+
+static void wait_for_room(struct session *s)
+{
+	if (failed(loop_change(s->door->loop, &s->watch, EPOLLIN | EPOLLOUT)))
+		abort(); /* the watch is there, and changing it allocates nothing */
+}
+
+void admin_go_on(struct admin *a, void (*more)(struct admin *a))
+{
+	struct session *s = (struct session *)a;
+	a->more = more;
+	if (!s->gone)
+		wait_for_room(s);
+	else
+		caller_gone(s);
+}
+
+static void take_command(struct session *s)
+{
 	err e = channel_receive(&s->channel);
 	if (e.code == ERR_AGAIN)
 		return;
-	if (!failed(e) && !s->running) {
+	if (!failed(e)) {
 		struct frame *in = s->channel.in;
 		e = session_hear(s, &s->heard, in);
 		explicit_bzero(in->bytes, in->n);
@@ -109,13 +224,27 @@ static void on_session(void *to, uint32_t events)
 		if (!failed(e))
 			return;
 	}
-	/* The caller went away. A command under way is finished all the same, and the session with it. */
-	if (s->running) {
-		s->gone = true;
-		loop_remove(s->door->loop, &s->watch);
-		return;
-	}
 	session_free(s);
+}
+
+/* While a command is under way the caller has nothing to say: whoever speaks is treated as one who has gone. */
+static bool is_silent(struct session *s)
+{
+	err e = channel_receive(&s->channel);
+	if (!failed(e))
+		frame_drop(s->channel.in);
+	return e.code == ERR_AGAIN;
+}
+
+static void on_session(void *to, uint32_t events)
+{
+	struct session *s = to;
+	if (!s->running)
+		take_command(s);
+	else if ((events & ~(uint32_t)EPOLLOUT) != 0 && !is_silent(s))
+		caller_gone(s);
+	else if ((events & EPOLLOUT) != 0)
+		push(s);
 }
 
 void admin_door_open(struct admin_door *door, int fd)
@@ -128,7 +257,7 @@ void admin_door_open(struct admin_door *door, int fd)
 	struct session *s = NEW(arena, struct session, 1);
 	door->sessions++;
 	s->door = door;
-	s->arena = arena;
+	s->admin.arena = arena;
 	s->channel = channel_of(fd, door->in, door->out);
 	if (failed(loop_add(door->loop, &s->watch, fd, EPOLLIN, on_session, s)))
 		session_free(s);
@@ -225,33 +354,59 @@ bool admin_refused_words(struct admin *a, const char *const *known)
 
 static struct session *session_of(struct admin *a) { return (struct session *)a; /* its first member */ }
 
+static err keep_line(struct session *s, str json)
+{
+	size_t before = s->answer.held;
+	if (s->door->held + json.n > HELD_MAX || failed(answer_add(&s->answer, json))) {
+		s->cut = true;
+		return FAIL(LIMIT);
+	}
+	s->door->held += s->answer.held - before;
+	if (before == 0) {
+		be_patient(s);
+		wait_for_room(s);
+	}
+	return OK;
+}
+
 err admin_line(struct admin *a, str json)
 {
 	struct session *s = session_of(a);
 	struct msg_line line = { .json = json };
-	if (s->gone)
-		return FAIL(CLOSED);
-	/* A long list waits for its reader, but not for ever: this is the loop that serves everybody. */
-	struct channel patient = channel_waiting(s->channel.fd, LINE_PATIENCE, s->door->in, s->door->out);
-	err e = msg_send_line(&patient, 0, &line);
-	if (failed(e))
-		s->gone = true;
-	return e;
+	if (s->gone || s->cut)
+		return s->gone ? FAIL(CLOSED) : FAIL(LIMIT);
+	err e = s->answer.first == NULL ? msg_send_line(&s->channel, 0, &line) : FAIL(BUSY);
+	return e.code == ERR_BUSY ? keep_line(s, json) : e;
 }
 
 static void finish(struct session *s, bool done, str reason)
 {
-	struct msg_end end = { .done = done, .reason = reason };
-	if (!s->gone)
-		IGNORE(msg_send_end(&s->channel, 0, &end)); /* a caller who has gone needs no answer */
-	session_free(s);
+	if (done && s->cut) {
+		done = false;
+		reason = S("the answer is too long to be kept for somebody who reads so slowly");
+	}
+	s->ending = true;
+	s->done = done;
+	s->reason_length = reason.n < REASON_MAX ? reason.n : REASON_MAX;
+	memcpy(s->reason, reason.p, s->reason_length);
+	if (s->gone) {
+		session_free(s);
+		return;
+	}
+	err e = s->answer.first == NULL ? push_end(s) : FAIL(BUSY);
+	if (e.code != ERR_BUSY) {
+		session_free(s); /* the end has been sent, or nobody is there to read it */
+		return;
+	}
+	be_patient(s);
+	wait_for_room(s);
 }
 
 void admin_done(struct admin *a) { finish(session_of(a), true, S("")); }
 
 void admin_refuse(struct admin *a, const char *format, ...)
 {
-	char room[1024];
+	char room[REASON_MAX];
 	va_list list;
 	va_start(list, format);
 	int n = vsnprintf(room, sizeof room, format, list);

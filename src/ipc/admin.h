@@ -17,6 +17,11 @@ struct admin {
 	size_t words_count;
 	void *role; /* the role's own, from admin_door */
 	struct log log;
+	struct arena *arena; /* for what the command keeps; goes with it */
+	void *state;         /* the command's own */
+	/* Set by a command that goes on for long, may be NULL: the caller has gone. Must end the command, as ever. */
+	void (*gone)(struct admin *a);
+	void (*more)(struct admin *a); /* see admin_go_on() */
 };
 
 struct admin_verb {
@@ -41,8 +46,12 @@ err admin_number(const struct admin *a, str name, uint64_t highest, uint64_t *ou
 /* Refuses words that are not in the list (ends with NULL); true if it did: the command has then been answered. */
 bool admin_refused_words(struct admin *a, const char *const *known);
 
-/* One line of the answer: a JSON object. ERR_BUSY: the other end does not read; ERR_CLOSED: it has gone. The command goes on. */
+/* One line of the answer: a JSON object. It never waits: a line that the caller has no room for is kept, up to a limit for
+ * all sessions together. ERR_LIMIT: that is reached, and the command will end as refused; ERR_CLOSED: the caller has gone. */
 err admin_line(struct admin *a, str json);
+/* For answers of any length: calls more() from the loop, whenever all lines so far are on their way, until it ends the
+ * command. What the command holds is given back there, or in gone(). */
+void admin_go_on(struct admin *a, void (*more)(struct admin *a));
 /* The whole command, done or refused, in one clear sentence. a is gone afterwards. */
 void admin_done(struct admin *a);
 void admin_refuse(struct admin *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

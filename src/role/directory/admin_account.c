@@ -7,7 +7,7 @@
 #include "role/directory/words.h"
 #include "store/directory/listing.h"
 
-enum { WORDS_ROOM = 4096, LINE_ROOM = 32000, PERSON_MAX = 200, NEW_LOGIN_MAX = 64 };
+enum { WORDS_ROOM = 4096, LINE_ROOM = 32000, PERSON_MAX = 200, NEW_LOGIN_MAX = 64, ACCOUNTS_AT_ONCE = 100 };
 
 /* ---- passwords ---- */
 
@@ -297,17 +297,32 @@ static err list_account(struct admin *a, const struct directory_account *account
 	return in.found ? send_account(a, account) : OK;
 }
 
-void verb_account_list(struct admin *a)
+/* Some accounts at a time: others are served in between. */
+static void list_more(struct admin *a)
 {
-	static const char *const known[] = { "domain", NULL };
 	struct directory *store = role_of(a)->store;
+	uint32_t *next = a->state;
 	err e = OK;
-	if (admin_refused_words(a, known))
-		return;
-	for (uint32_t n = 1; !failed(e) && n <= directory_account_highest(store); n++) {
-		const struct directory_account *account = directory_account(store, n);
+	for (unsigned i = 0; !failed(e) && i < ACCOUNTS_AT_ONCE && *next <= directory_account_highest(store); i++) {
+		const struct directory_account *account = directory_account(store, (*next)++);
 		if (account != NULL && account->state != ACCOUNT_REMOVED)
 			e = list_account(a, account, admin_word(a, S("domain")));
 	}
-	command_end_list(a, e);
+	if (failed(e) || *next > directory_account_highest(store))
+		command_end_list(a, e);
+}
+
+void verb_account_list(struct admin *a)
+{
+	static const char *const known[] = { "domain", NULL };
+	if (admin_refused_words(a, known))
+		return;
+	uint32_t *next = NEW(a->arena, uint32_t, 1);
+	if (next == NULL) {
+		command_end_list(a, FAIL(MEMORY));
+		return;
+	}
+	*next = 1;
+	a->state = next;
+	admin_go_on(a, list_more);
 }

@@ -54,40 +54,14 @@ void verb_domain_catch_all(struct admin *a)
 struct listing {
 	struct admin *admin;
 	err e;
-	str domain; /* whose addresses are counted */
-	size_t count;
 };
-
-static void count_address(void *to, const struct mailname *name)
-{
-	struct listing *l = to;
-	l->count += str_eq(name->domain, l->domain);
-}
-
-/* How many accounts that somebody can log in to have an address there. */
-static err count_accounts(struct listing *l, str domain, uint64_t *out)
-{
-	struct directory *store = role_of(l->admin)->store;
-	uint64_t accounts = 0;
-	l->domain = domain;
-	for (uint32_t n = 1; n <= directory_account_highest(store); n++) {
-		const struct directory_account *account = directory_account(store, n);
-		l->count = 0;
-		if (account == NULL || account->state == ACCOUNT_REMOVED || !account->has_login)
-			continue;
-		TRY(directory_each_address(store, n, count_address, l));
-		accounts += l->count > 0;
-	}
-	*out = accounts;
-	return OK;
-}
 
 static err send_domain(struct listing *l, const struct directory_domain_row *row)
 {
 	char line[LINE_ROOM];
 	struct buf b = BUF_ON(line);
 	uint64_t accounts = 0;
-	TRY(count_accounts(l, row->name, &accounts));
+	TRY(directory_count_accounts(role_of(l->admin)->store, row->name, &accounts));
 	struct json j = json_begin(&b);
 	json_text(&j, "domain", row->name);
 	json_text(&j, "alias_of", row->main.n > 0 ? row->main : NO_STR);

@@ -33,4 +33,6 @@ void logger_flush(struct logger *l);
 /* What every line's origin shares. */
 struct log_origin logger_origin(struct logger *l, str role, uint64_t pid);
 
+/* "log trace". */
+void logger_trace(struct admin *a);
 extern const struct admin_verb logger_verbs[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log tail, log trace, alarm list, alarm ack. */
+/* log tail, alarm list, alarm ack. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "os/fd.h"
 #include "role/logger/logger.h"
 
-enum { TAIL_LINES = 20, TAIL_LINES_MAX = 1000, TAIL_BYTES = 1 << 20, CHUNK = 256 << 10, TRACE_LINES_MAX = 10000 };
+enum { TAIL_LINES = 20, TAIL_LINES_MAX = 1000, TAIL_BYTES = 1 << 20, OVERHEAD = 1 << 10 };
 
 /* The last bytes of the current file, from the beginning of a line. */
 static str last_bytes(struct arena *a)
@@ -36,7 +36,7 @@ static str last_bytes(struct arena *a)
 
 static void send_last(struct admin *a, uint64_t lines)
 {
-	struct arena *arena = arena_new("log tail", TAIL_BYTES + CHUNK);
+	struct arena *arena = arena_new("log tail", TAIL_BYTES + OVERHEAD);
 	str text = last_bytes(arena), line;
 	uint64_t have = 0;
 	for (size_t i = 0; i < text.n; i++)
@@ -45,6 +45,15 @@ static void send_last(struct admin *a, uint64_t lines)
 		if (have-- <= lines && failed(admin_line(a, line)))
 			break;
 	arena_free(&arena);
+}
+
+static void stop_following(struct admin *a)
+{
+	struct logger *l = a->role;
+	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
+		if (l->followers[i] == a)
+			l->followers[i] = NULL;
+	admin_done(a);
 }
 
 static void log_tail(struct admin *a)
@@ -68,58 +77,10 @@ static void log_tail(struct admin *a)
 	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
 		if (l->followers[i] == NULL) {
 			l->followers[i] = a;
+			a->gone = stop_following;
 			return;
 		}
 	admin_refuse(a, "%d others follow the log already", FOLLOWERS_MAX);
-}
-
-/* Looks through one open file for lines that hold the text. Lines longer than a chunk do not exist. */
-static err trace_file(struct admin *a, int fd, str wanted, char *chunk, unsigned *found)
-{
-	size_t held = 0;
-	for (;;) {
-		ssize_t n = read(fd, chunk + held, CHUNK - held);
-		if (n <= 0)
-			return OK;
-		str text = str_from(chunk, held + (size_t)n), line;
-		while (str_cut(&text, '\n', &line)) {
-			if (str_find_str(line, wanted) == STR_NONE)
-				continue;
-			if (++*found > TRACE_LINES_MAX)
-				return FAIL(LIMIT);
-			TRY(admin_line(a, line));
-		}
-		held = text.n < CHUNK ? text.n : 0;
-		memmove(chunk, text.p, held);
-	}
-}
-
-static void log_trace(struct admin *a)
-{
-	static const char *const known[] = { "id", NULL };
-	static char names[LOG_FILES_MAX][LOG_FILE_NAME];
-	static char chunk[CHUNK];
-	unsigned found = 0;
-	err e = OK;
-	if (admin_refused_words(a, known))
-		return;
-	str id = admin_word(a, S("id"));
-	if (id.n < 4 || !str_is(CH_TOKEN, id)) {
-		admin_refuse(a, "a trace needs the id of a message or session, four characters or more");
-		return;
-	}
-	logger_flush(a->role);
-	size_t n = log_files(names, LOG_FILES_MAX);
-	for (size_t i = 0; i < n && !failed(e); i++) {
-		int fd = openat(AT_FDCWD, names[i], O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			e = trace_file(a, fd, id, chunk, &found);
-		fd_close(&fd);
-	}
-	if (found == 0)
-		admin_refuse(a, "nothing in the log knows %.*s", ARG(id));
-	else
-		admin_done(a);
 }
 
 static void write_alarm(struct admin *a, const struct alarm_entry *e)
@@ -174,7 +135,7 @@ static void alarm_ack(struct admin *a)
 
 const struct admin_verb logger_verbs[] = {
 	{ "log tail", log_tail },
-	{ "log trace", log_trace },
+	{ "log trace", logger_trace },
 	{ "alarm list", alarm_list },
 	{ "alarm ack", alarm_ack },
 	{ NULL, NULL },

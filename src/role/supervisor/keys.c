@@ -1,28 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/supervisor/keys.h"
 
-#include "os/random.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
-
-static err make_pseudonym(int folder, struct buf *reason)
-{
-	char bytes[PSEUDONYM_KEY];
-	int fd = openat(folder, "pseudonym", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
-		return OK;
-	random_bytes(bytes, sizeof bytes);
-	bool written = fd >= 0 && write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes;
-	wipe(bytes, sizeof bytes);
-	if (fd >= 0)
-		close(fd);
-	if (written)
-		return OK;
-	buf_addf(reason, "cannot write keys/pseudonym: %s", strerror(errno));
-	return FAIL(SYSTEM);
-}
 
 static err read_tls(int folder, struct arena *a, struct keys *out, struct buf *reason)
 {
@@ -40,15 +19,10 @@ static err read_tls(int folder, struct arena *a, struct keys *out, struct buf *r
 err keys_read(const struct folders *f, bool with_tls, struct arena *a, struct keys *out, struct buf *reason)
 {
 	const struct user self = { geteuid(), getegid(), false };
-	struct keys keys = { NO_STR, NO_STR, NO_STR };
+	struct keys keys = { NO_STR, NO_STR };
 	int folder;
 	TRY(folder_open(f, "keys", &self, &folder, reason));
 	err e = with_tls ? read_tls(folder, a, &keys, reason) : OK;
-	if (!failed(e))
-		e = make_pseudonym(folder, reason);
-	const struct file_wanted pseudonym = { folder, "pseudonym", true, PSEUDONYM_KEY };
-	if (!failed(e))
-		e = folder_read(&pseudonym, a, &keys.pseudonym, reason);
 	close(folder);
 	if (!failed(e))
 		*out = keys;

@@ -4,11 +4,10 @@
 #include "base/buf.h"
 #include "role/supervisor/folders.h"
 
-enum { KEY_MAX = 32768, CERTIFICATES_MAX = 24576, PSEUDONYM_KEY = 32 };
+enum { KEY_MAX = 32768, CERTIFICATES_MAX = 24576 };
 
 struct keys {
 	str tls_key, tls_certificates; /* PEM; absent in a set that was read without them */
-	str pseudonym;                 /* made at the first start */
 };
 
 /* with_tls: tls.key and tls.crt are needed too. Strings live in the arena, which wipes them. reason: one sentence. */

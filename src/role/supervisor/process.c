@@ -167,12 +167,9 @@ err process_send_keys(struct process *p)
 	const struct keys *k = &p->supervisor->keys;
 	struct channel line = process_line(p);
 	struct msg_key tls = { .name = S("tls"), .value = k->tls_key, .public = k->tls_certificates };
-	struct msg_key pseudonym = { .name = S("pseudonym"), .value = k->pseudonym };
 	err e = OK;
 	if (row_has(p->row->keys, tls.name))
 		e = msg_send_key(&line, 0, &tls);
-	if (!failed(e) && row_has(p->row->keys, pseudonym.name))
-		e = msg_send_key(&line, 0, &pseudonym);
 	explicit_bzero(line.out->bytes, sizeof line.out->bytes);
 	return sent(p, e);
 }

@@ -80,6 +80,16 @@ err directory_each_domain(struct directory *d, directory_domain_fn *each, void *
 	return e;
 }
 
+err directory_count_accounts(struct directory *d, str domain, uint64_t *out)
+{
+	struct sql_statement *st = sql_use(d->sql, DIRECTORY_address_accounts);
+	sql_bind_text(st, domain);
+	TRY(sql_one(st));
+	*out = sql_column_count(st, 0);
+	sql_done(st);
+	return OK;
+}
+
 static bool is_person(struct directory *d, uint32_t number)
 {
 	const struct directory_account *a = directory_account(d, number);

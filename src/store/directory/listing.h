@@ -27,5 +27,8 @@ struct directory_domain_row {
 typedef void directory_domain_fn(void *ctx, const struct directory_domain_row *row);
 err directory_each_domain(struct directory *d, directory_domain_fn *each, void *ctx);
 
+/* How many accounts that somebody can log in to have an address in the domain. */
+err directory_count_accounts(struct directory *d, str domain, uint64_t *out);
+
 /* Does mail for that local part of the domain reach an active account that somebody can log in to? */
 err directory_reaches_person(struct directory *d, str local, str domain, bool *out);

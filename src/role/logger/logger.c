@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each process has a channel to the logger. The supervisor says whose it is; entries hold only event and fields. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/fd.h"
+#include "os/random.h"
+#include "role/logger/logger.h"
+#include "role/logger/role.h"
+
+#define CONVERSATION "ipc/role_logger.def"
+#include "ipc/conversation.h"
+
+enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, DAY_MS = 86400000 };
+
+struct peer {
+	struct logger *logger;
+	struct peer *next_free;
+	struct channel channel;
+	struct loop_watch watch;
+	char role[32];
+	size_t role_length;
+	uint64_t pid;
+};
+
+/* With a new key every day, nobody can follow a person through the log for longer (L1). */
+struct log_origin logger_origin(struct logger *l, str role, uint64_t pid)
+{
+	struct log_origin origin = { .role = role, .pid = pid, .utc_ms = clock_utc_ms() };
+	if (l->service->conf->log.addresses == 0)
+		return origin;
+	if (origin.utc_ms / DAY_MS != l->pseudonyms_day) {
+		l->pseudonyms_day = origin.utc_ms / DAY_MS;
+		random_bytes(&l->pseudonyms, sizeof l->pseudonyms);
+	}
+	origin.pseudonyms = &l->pseudonyms;
+	return origin;
+}
+
+void logger_flush(struct logger *l)
+{
+	if (l->output.n == 0)
+		return;
+	if (failed(log_file_write(&l->file, buf_str(&l->output), clock_utc_ms())))
+		l->unwritten++;
+	else
+		l->unwritten = 0;
+	l->output.n = 0;
+}
+
+static void follow(struct logger *l, str line)
+{
+	for (size_t i = 0; i < FOLLOWERS_MAX; i++)
+		if (l->followers[i] != NULL && failed(admin_line(l->followers[i], str_slice(line, 0, line.n - 1)))) {
+			admin_done(l->followers[i]);
+			l->followers[i] = NULL;
+		}
+}
+
+void logger_take(
+	struct logger *l, const struct log_origin *origin, enum log_event event, const struct log_field *fields)
+{
+	static char room[LOG_LINE_MAX];
+	struct buf line = BUF_ON(room);
+	enum log_level level = log_event_level(event);
+	if (level < l->least)
+		return;
+	struct json j = line_begin(&line, origin, event);
+	for (; fields->kind != LOG_END; fields++)
+		line_field(&j, origin, str_of(fields->name), fields);
+	line_end(&j);
+	if (line.lost)
+		return;
+	if (level == LOG_ALARM) {
+		alarms_add(&l->alarms, event, str_slice(buf_str(&line), 0, line.n - 1), origin->utc_ms);
+		IGNORE(alarms_save(&l->alarms)); /* it stands in the log as well */
+	}
+	if (line.n > l->output.room - l->output.n)
+		logger_flush(l);
+	buf_add(&l->output, buf_str(&line));
+	follow(l, buf_str(&line));
+}
+
+/* What was dropped for want of room is said once there is room again. */
+static void note_losses(struct logger *l, const struct log_origin *origin, uint64_t lost)
+{
+	const struct log_field fields[] = { F_NUMBER("entries", lost), { NULL, LOG_END, NO_STR, 0 } };
+	if (lost > 0)
+		logger_take(l, origin, EV_entries_lost, fields);
+}
+
+static err on_log_entry(struct peer *p, const struct msg_log_entry *m, uint32_t tag)
+{
+	static struct frame scratch[LOG_FIELDS_MAX];
+	static char names[LOG_FIELDS_MAX][33];
+	struct log_field fields[LOG_FIELDS_MAX + 1];
+	struct msg_log_field field;
+	str records = m->fields;
+	size_t n = 0;
+	err e = OK;
+	(void)tag;
+	if (m->event >= LOG_EVENTS)
+		return FAIL(SYNTAX);
+	while (n < LOG_FIELDS_MAX && msg_next_log_field(&records, &scratch[n], &field, &e)) {
+		struct buf name = BUF_ON(names[n]);
+		buf_add(&name, field.name);
+		names[n][name.n] = '\0';
+		fields[n] = (struct log_field){ names[n], (enum log_kind)field.kind, field.text, field.number };
+		n++;
+	}
+	TRY(e);
+	fields[n] = (struct log_field){ NULL, LOG_END, NO_STR, 0 };
+	struct log_origin origin = logger_origin(p->logger, str_from(p->role, p->role_length), p->pid);
+	note_losses(p->logger, &origin, m->lost);
+	logger_take(p->logger, &origin, (enum log_event)m->event, fields);
+	return OK;
+}
+
+#define CONVERSATION "ipc/role_logger.def"
+#define HEAR peer_hear
+#define HEAR_PEER struct peer
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+static void peer_free(struct peer *p)
+{
+	loop_remove(p->logger->service->loop, &p->watch);
+	channel_close(&p->channel);
+	p->next_free = p->logger->free_peers;
+	p->logger->free_peers = p;
+}
+
+static void on_peer(void *to, uint32_t events)
+{
+	struct peer *p = to;
+	struct logger *l = p->logger;
+	struct hear_counts counts = { { 0 } };
+	(void)events;
+	for (int i = 0; i < ENTRIES_AT_ONCE; i++) {
+		err e = channel_receive(&p->channel);
+		if (e.code == ERR_AGAIN)
+			break;
+		if (!failed(e))
+			e = peer_hear(p, &counts, p->channel.in);
+		if (!failed(e))
+			continue;
+		struct log_origin origin = logger_origin(l, S("logger"), (uint64_t)getpid());
+		const struct log_field fields[] = { F_TEXT("peer", str_from(p->role, p->role_length)), F_ERR(e),
+			{ NULL, LOG_END, NO_STR, 0 } };
+		if (e.code != ERR_CLOSED)
+			logger_take(l, &origin, EV_channel_broken, fields);
+		peer_free(p);
+		break;
+	}
+	logger_flush(l);
+}
+
+static struct peer *peer_new(struct logger *l)
+{
+	struct peer *p = l->free_peers;
+	if (p != NULL)
+		l->free_peers = p->next_free;
+	else
+		p = NEW(l->peers, struct peer, 1);
+	return p;
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct logger *l = s->state;
+	(void)account;
+	if (pid == 0) {
+		if (str_eq(peer, S("control")))
+			admin_door_connect(l->door, fd);
+		else
+			fd_close(&fd);
+		return;
+	}
+	struct peer *p = peer.n <= sizeof p->role ? peer_new(l) : NULL;
+	if (p == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	*p = (struct peer){ .logger = l, .channel = channel_of(fd, s->in, s->out), .pid = pid, .role_length = peer.n };
+	memcpy(p->role, peer.p, peer.n);
+	if (failed(loop_add(s->loop, &p->watch, fd, EPOLLIN, on_peer, p)))
+		peer_free(p);
+}
+
+/* The logger's own entries go the short way. */
+static void own_entry(void *to, enum log_event event, const struct log_field *fields)
+{
+	struct logger *l = to;
+	struct log_origin origin = logger_origin(l, S("logger"), (uint64_t)getpid());
+	logger_take(l, &origin, event, fields);
+	logger_flush(l);
+}
+
+static void prepare(struct service *s)
+{
+	static struct logger logger;
+	logger.service = s;
+	logger.output = BUF_ON(logger.output_room);
+	logger.peers = arena_new("log channels", PEERS_BUDGET);
+	logger.file.fd = -1;
+	s->state = &logger;
+	s->log = (struct log){ .sink = own_entry, .to = &logger };
+	logger.door = admin_door_new(s, logger_verbs, &logger);
+}
+
+static err start(struct service *s)
+{
+	struct logger *l = s->state;
+	static const enum log_level least[] = { LOG_INFO, LOG_WARNING, LOG_ERROR };
+	l->least = least[s->conf->log.level % 3];
+	alarms_load(&l->alarms);
+	return log_file_open(&l->file, s->conf->log.retention_days, clock_utc_ms());
+}
+
+static void stop(struct service *s) { logger_flush(s->state); }
+
+const struct role role_logger = {
+	.name = "logger", .prepare = prepare, .channel = channel, .start = start, .stop = stop
+};
