@@ -107,6 +107,7 @@ enum {
 	{                                                                                                          \
 		if (!records_next(records, scratch))                                                               \
 			return false;                                                                              \
+		scratch->bad = scratch->bad || scratch->number != MSG_##message;                                   \
 		*e = msg_get_##message(scratch, out);                                                              \
 		return !failed(*e);                                                                                \
 	}

@@ -171,6 +171,7 @@ err records_add(struct buf *records, const struct frame *written)
 {
 	TRY(frame_end(written));
 	uint32_t length = (uint32_t)(written->n - FRAME_HEADER);
+	buf_add(records, str_from((const char *)&written->number, sizeof written->number));
 	buf_add(records, str_from((const char *)&length, sizeof length));
 	buf_add(records, str_from((const char *)written->bytes + FRAME_HEADER, length));
 	return records->lost || written->fds_count > 0 ? FAIL(LIMIT) : OK;
@@ -178,20 +179,20 @@ err records_add(struct buf *records, const struct frame *written)
 
 bool records_next(str *records, struct frame *f)
 {
-	uint32_t length;
+	enum { HEAD = sizeof(uint16_t) + sizeof(uint32_t) };
+	uint32_t length = 0;
 	if (records->n == 0)
 		return false;
 	frame_begin(f, 0, 0);
 	f->n = 0;
-	if (records->n < sizeof length) {
-		f->bad = true;
-		*records = str_after(*records, records->n);
-		return true;
+	f->bad = records->n < HEAD;
+	if (!f->bad) {
+		memcpy(&f->number, records->p, sizeof f->number);
+		memcpy(&length, records->p + sizeof f->number, sizeof length);
+		*records = str_after(*records, HEAD);
+		f->bad = length > records->n || length > FRAME_MAX;
 	}
-	memcpy(&length, records->p, sizeof length);
-	*records = str_after(*records, sizeof length);
-	if (length > records->n || length > FRAME_MAX) {
-		f->bad = true;
+	if (f->bad) {
 		*records = str_after(*records, records->n);
 		return true;
 	}

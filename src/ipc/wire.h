@@ -52,9 +52,9 @@ err frame_close(struct frame *f);
 /* Closes the descriptors of a frame that nobody wants to read. */
 void frame_drop(struct frame *f);
 
-/* Records: length and fields of one message of direction "inside". ERR_LIMIT: no room. */
+/* Records: number, length and fields of each message. ERR_LIMIT: no room. */
 struct buf;
 err records_add(struct buf *records, const struct frame *written);
-/* Cuts the next record off and makes f readable at it (its number is 0). False at the end; a length that does not fit
- * sets f->bad, so that frame_close() refuses. */
+/* Cuts the next record off and makes f readable at it. False at the end; a length that does not fit sets f->bad, so that
+ * frame_close() refuses. */
 bool records_next(str *records, struct frame *f);

@@ -170,12 +170,7 @@ static err refuse_relay(const struct wish *w)
 	struct session *s = w->s;
 	bool is_internal = in_networks(&conf_of(s)->server.internal_networks, &s->client);
 	networks_refused(s->role->networks, &s->client, is_internal, s->transaction.sender, w->m->recipient);
-	return msg_send_verdict(&s->channel, 0,
-		&(const struct msg_verdict){ .code = 550,
-			.status = S("5.7.1"),
-			.reason = S("Relaying denied"),
-			.relay_refused = true,
-			.transaction = S("") });
+	return session_refuse_relay(s);
 }
 
 /* An address of another server. */

@@ -62,6 +62,28 @@ static err on_data(struct session *s, const struct msg_data *m, uint32_t tag)
 	return session_data(s);
 }
 
+static err receiver_hear(struct session *s, struct hear_counts *counts, struct frame *f);
+
+static bool may_be_grouped(uint16_t number) { return number == MSG_mail || number == MSG_rcpt || number == MSG_data; }
+
+/* The verdicts are gathered while the questions are answered one after the other. */
+static err on_several(struct session *s, const struct msg_several *m, uint32_t tag)
+{
+	static struct frame question; /* the loop's thread only */
+	static char room[VERDICTS_ROOM];
+	struct buf verdicts = BUF_ON(room);
+	str rest = m->questions;
+	err e = OK;
+	(void)tag;
+	s->verdicts = &verdicts;
+	while (!failed(e) && records_next(&rest, &question))
+		e = may_be_grouped(question.number) ? receiver_hear(s, &s->heard, &question) : FAIL(SYNTAX);
+	s->verdicts = NULL;
+	TRY(e);
+	const struct msg_verdicts answer = { .verdicts = buf_str(&verdicts) };
+	return msg_send_verdicts(&s->channel, 0, &answer);
+}
+
 #define CONVERSATION "ipc/receiver_directory.def"
 #define HEAR receiver_hear
 #define HEAR_PEER struct session
@@ -173,12 +195,21 @@ str session_client(const struct session *s, struct buf *room)
 static err verdict(struct session *s, struct msg_verdict *m, bool granted)
 {
 	m->transaction = granted ? str_from((const char *)s->transaction.id, TRANSACTION_ID) : S("");
-	return msg_send_verdict(&s->channel, 0, m);
+	return s->verdicts != NULL ? msg_add_verdict(s->verdicts, s->channel.out, m)
+				   : msg_send_verdict(&s->channel, 0, m);
 }
 
 err session_verdict(struct session *s, uint64_t code, str status, str reason)
 {
 	return verdict(s, &(struct msg_verdict){ .code = code, .status = status, .reason = reason }, false);
+}
+
+err session_refuse_relay(struct session *s)
+{
+	return verdict(s,
+		&(struct msg_verdict){
+			.code = 550, .status = S("5.7.1"), .reason = S("Relaying denied"), .relay_refused = true },
+		false);
 }
 
 err session_grant(struct session *s, uint64_t code, str status, str reason)

@@ -12,7 +12,8 @@ enum {
 	SESSION_BUDGET = 64 << 10,
 	TRANSACTION_BUDGET = 4 << 20,
 	TRANSACTION_ID = 16,
-	TRANSACTION_RECIPIENTS_MAX = 4000
+	TRANSACTION_RECIPIENTS_MAX = 4000,
+	VERDICTS_ROOM = 40000,
 };
 
 enum auth_state {
@@ -63,6 +64,7 @@ struct session {
 	struct arena *arena; /* which holds the session itself */
 	struct session *next, *before;
 	enum link_kind kind;
+	struct buf *verdicts; /* where several are gathered; NULL: each is sent at once */
 	struct channel channel;
 	struct hear_counts heard;
 	struct loop_watch watch;
@@ -101,6 +103,7 @@ err session_data(struct session *s);
 
 /* The answer to a command. */
 err session_verdict(struct session *s, uint64_t code, str status, str reason);
+err session_refuse_relay(struct session *s);
 err session_grant(struct session *s, uint64_t code, str status, str reason);
 /* 451, for our own faults: e was or is logged. */
 err session_not_now(struct session *s);

@@ -189,6 +189,16 @@ static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t
 	return OK;
 }
 
+static err on_whole(struct session *s, const struct msg_whole *m, uint32_t tag)
+{
+	const struct msg_body_begin begin = { .transaction = m->transaction, .trace = m->trace };
+	const struct msg_body body = { .bytes = m->bytes };
+	const struct msg_body_end end = { .size = m->bytes.n };
+	TRY(on_body_begin(s, &begin, tag));
+	TRY(on_body(s, &body, tag));
+	return on_body_end(s, &end, tag);
+}
+
 static err on_body_cancel(struct session *s, const struct msg_body_cancel *m, uint32_t tag)
 {
 	(void)m;

@@ -104,7 +104,7 @@ void command_auth(struct session *s, str argument)
 	if (e.code == ERR_STATE)
 		channel_close(&s->directory); /* which forgets the exchange that was begun */
 	else if (failed(e))
-		session_directory_lost(s);
+		session_directory_lost(s, 1);
 	else
 		finish(s, &done);
 }

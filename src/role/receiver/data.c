@@ -5,6 +5,8 @@
 #include "proto/smtp/received.h"
 #include "role/receiver/session.h"
 
+enum { ENVELOPE_MS = 30000 }; /* half of what `queue` keeps an envelope for without a body */
+
 static unsigned with_bits(const struct session *s)
 {
 	return (s->lmtp ? SMTP_WITH_LMTP : 0u) | (s->esmtp ? SMTP_WITH_ESMTP : 0u) |
@@ -33,28 +35,56 @@ static void write_trace(struct session *s, struct buf *to)
 
 static void begin(struct session *s, struct smtp_data data)
 {
+	s->transfer = (struct transfer){ .open = true, .data = data };
+	if (s->body == NULL)
+		s->body = NEW(s->arena, char, BODY_ROOM);
+	if (s->body == NULL || failed(session_ask_queue(s)))
+		s->transfer.lost = true;
+}
+
+/* From here on the message goes to `queue` piece by piece; one that comes at once, and is small, goes in one frame. */
+static void begin_pieces(struct session *s)
+{
 	struct transfer *t = &s->transfer;
 	char room[SMTP_RECEIVED_MAX];
 	struct buf trace = BUF_ON(room);
+	if (t->lost || t->in_pieces)
+		return;
 	write_trace(s, &trace);
 	const struct msg_body_begin m = { .transaction = str_from(s->transaction.id, TRANSACTION_BYTES),
 		.trace = buf_str(&trace) };
-	*t = (struct transfer){ .open = true, .data = data };
-	if (s->body == NULL)
-		s->body = NEW(s->arena, char, BODY_ROOM);
-	if (s->body == NULL || failed(session_ask_queue(s)) || failed(msg_send_body_begin(&s->queue, 0, &m)))
-		t->lost = true;
+	t->in_pieces = true;
+	t->lost = failed(msg_send_body_begin(&s->queue, 0, &m));
 }
 
 static void send_held(struct session *s)
 {
 	struct transfer *t = &s->transfer;
 	const struct msg_body m = { .bytes = str_from(s->body, t->held) };
+	begin_pieces(s);
 	if (!t->lost && !t->too_large && t->held > 0) {
 		t->lost = failed(msg_send_body(&s->queue, 0, &m));
 		t->sent += t->held;
 	}
 	t->held = 0;
+}
+
+/* The end of the message. */
+static err send_last(struct session *s)
+{
+	struct transfer *t = &s->transfer;
+	if (t->in_pieces) {
+		send_held(s);
+		const struct msg_body_end end = { .size = t->sent };
+		return t->lost ? FAIL(CLOSED) : msg_send_body_end(&s->queue, 0, &end);
+	}
+	char room[SMTP_RECEIVED_MAX];
+	struct buf trace = BUF_ON(room);
+	write_trace(s, &trace);
+	const struct msg_whole m = { .transaction = str_from(s->transaction.id, TRANSACTION_BYTES),
+		.trace = buf_str(&trace),
+		.bytes = str_from(s->body, t->held) };
+	return t->lost ? FAIL(CLOSED) : msg_send_whole(&s->queue, 0, &m);
 }
 
 static void hold(struct session *s, str span)
@@ -84,8 +114,7 @@ static const char *fault_of(const struct session *s, int *code, const char **enh
 		return "the header of the message is too large";
 	*code = 550;
 	*enhanced = "5.6.11";
-	/* In chunks a line end means nothing (RFC 3030 2): they are stored as they come. */
-	if (s->at != SMTP_AT_BDAT && (t->data.marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
+	if ((t->data.marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
 		return "lines end in CR LF, and neither stands alone";
 	*code = 554;
 	*enhanced = "5.4.6";
@@ -107,16 +136,13 @@ static void finish(struct session *s)
 	struct msg_queued queued;
 	const char *enhanced, *fault;
 	int code;
-	send_held(s);
 	fault = t->lost ? NULL : fault_of(s, &code, &enhanced);
-	const struct msg_body_end end = { .size = t->sent };
 	if (fault != NULL) {
 		LOG(&s->log, message_refused, F_ADDRESS("client", session_client(s)), F_NUMBER("code", (uint64_t)code),
 			F_TEXT("reason", str_of(fault)));
 		session_drop_body(s);
 		reply_all(s, (uint64_t)code, str_of(enhanced), str_of(fault));
-	} else if (t->lost || failed(msg_send_body_end(&s->queue, 0, &end)) ||
-		   failed(msg_expect_queued(&s->queue, &queued))) {
+	} else if (failed(send_last(s)) || failed(msg_expect_queued(&s->queue, &queued))) {
 		t->lost = true;
 		reply_all(s, 451, S("4.3.0"), S("the message could not be stored, please try again later"));
 	} else {
@@ -129,51 +155,49 @@ static void finish(struct session *s)
 	session_reset(s, false);
 }
 
-/* Asks `directory` to hand the envelope to `queue`. False: refused and answered. */
-static bool grant(struct session *s)
-{
-	const struct msg_data m = { .no_more = 0 };
-	struct msg_verdict verdict;
-	if (s->transaction.granted)
-		return true;
-	if (failed(msg_send_data(&s->directory, 0, &m)) || failed(msg_expect_verdict(&s->directory, &verdict))) {
-		session_directory_lost(s);
-		return false;
-	}
-	s->transaction.granted = verdict.code == 354;
-	if (!s->transaction.granted) {
-		reply_verdict(s, verdict.code, verdict.status, verdict.reason);
-		session_reset(s, false);
-	}
-	return s->transaction.granted;
-}
-
 void session_drop_body(struct session *s)
 {
 	const struct msg_body_cancel cancel = { .no_more = 0 };
-	if (s->transfer.open && s->queue.fd >= 0 && failed(msg_send_body_cancel(&s->queue, 0, &cancel)))
+	if (s->transfer.open && s->transfer.in_pieces && s->queue.fd >= 0 &&
+		failed(msg_send_body_cancel(&s->queue, 0, &cancel)))
 		channel_close(&s->queue);
 	s->transfer.open = false;
+}
+
+/* What has come, waiting for it. An envelope waits for its body only so long at `queue`, a client has more time. */
+static bool read_some(struct session *s, str *chunk)
+{
+	const int64_t patience = (int64_t)s->conf->smtp.data_timeout * 1000;
+	const bool first = !s->transfer.in_pieces && s->transfer.held == 0;
+	io_deadline(s->io, first && patience > ENVELOPE_MS ? ENVELOPE_MS : patience);
+	err e = io_bytes_some(s->io, SIZE_MAX, chunk);
+	if (e.code != ERR_TIMEOUT || !first || patience <= ENVELOPE_MS)
+		return !failed(e);
+	begin_pieces(s);
+	io_deadline(s->io, patience - ENVELOPE_MS);
+	return !failed(io_bytes_some(s->io, SIZE_MAX, chunk));
 }
 
 void command_data(struct session *s, str argument)
 {
 	struct smtp_data *data = &s->transfer.data;
 	(void)argument;
-	if (!grant(s))
+	if (!session_ask_data(s))
 		return;
 	begin(s, smtp_data_start());
 	io_put(s->io, S("354 end with a dot on a line of its own\r\n"));
-	while (!data->ended) {
+	for (;;) {
 		str chunk, span;
-		io_deadline(s->io, (int64_t)s->conf->smtp.data_timeout * 1000);
-		if (failed(io_bytes_some(s->io, SIZE_MAX, &chunk))) {
+		if (!read_some(s, &chunk)) {
 			s->over = true; /* a message without its end was never sent */
 			return;
 		}
 		while (smtp_data_next(data, &chunk, &span))
 			hold(s, span);
 		io_unread(s->io, chunk.n);
+		if (data->ended)
+			break;
+		begin_pieces(s);
 	}
 	finish(s);
 }
@@ -203,12 +227,14 @@ void command_bdat(struct session *s, str argument)
 		s->over = true;
 		return;
 	}
-	if (!session_may_run(s, &smtp_verbs[SMTP_VERB_BDAT]) || (first && !grant(s))) {
+	if (!session_may_run(s, &smtp_verbs[SMTP_VERB_BDAT]) || (first && !session_ask_data(s))) {
 		s->over = s->over || !read_chunk(s, first ? &announced : chunks, false);
 		return;
 	}
 	if (first) {
 		begin(s, smtp_data_start_binary());
+		if (!announced.last)
+			begin_pieces(s);
 		*chunks = announced;
 		s->at = SMTP_AT_BDAT;
 	}

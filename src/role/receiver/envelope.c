@@ -2,6 +2,131 @@
 /* MAIL and RCPT: parsed here, decided by `directory`. */
 #include "role/receiver/session.h"
 
+/* ---- questions to `directory` ---- */
+
+/* Notes a question that stands written in the frame. It is asked at once unless the client has said more already. */
+static void group_add(struct session *s, uint16_t number, const struct question *q, err written)
+{
+	struct group *g = &s->group;
+	if (g->arena == NULL)
+		g->arena = arena_new("smtp group", 2 * GROUP_ROOM);
+	if (g->count == 0)
+		g->questions = buf_in(g->arena, GROUP_ROOM);
+	struct question *new = &g->of[g->count++];
+	*new = *q;
+	new->number = number;
+	new->address = arena_copy(g->arena, q->address);
+	/* What cannot be written cannot be asked: the answers will be too few, and the session says so. */
+	if (failed(written) || failed(records_add(&g->questions, &s->desk->out)))
+		g->questions.lost = true;
+	/* Room for one more of the longest. */
+	if (g->count == GROUP_MAX || g->questions.room - g->questions.n < SMTP_COMMAND_MAX)
+		session_settle(s);
+}
+
+static void begin(struct session *s, const struct msg_verdict *verdict, bool utf8)
+{
+	struct buf name = BUF_ON(s->message_name);
+	s->transaction.utf8 = utf8;
+	if (verdict->transaction.n == TRANSACTION_BYTES)
+		memcpy(s->transaction.id, verdict->transaction.p, TRANSACTION_BYTES);
+	buf_hex(&name, s->transaction.id, TRANSACTION_BYTES);
+	s->log.message = buf_str(&name);
+}
+
+static void note_recipient(struct session *s, str recipient)
+{
+	struct transaction *t = &s->transaction;
+	if (t->recipients++ == 0 && recipient.n <= sizeof t->recipient) {
+		memcpy(t->recipient, recipient.p, recipient.n);
+		t->recipient_length = recipient.n;
+	}
+}
+
+static void log_refusal(struct session *s, str recipient, const struct msg_verdict *verdict)
+{
+	if (verdict->relay_refused)
+		LOG(&s->log, relay_refused, F_ADDRESS("client", session_client(s)), F_ADDRESS("recipient", recipient));
+	else
+		LOG(&s->log, recipient_refused, F_ADDRESS("client", session_client(s)),
+			F_ADDRESS("recipient", recipient), F_NUMBER("code", verdict->code),
+			F_TEXT("reason", verdict->reason));
+}
+
+static void take_verdict(struct session *s, const struct question *q, const struct msg_verdict *v)
+{
+	const bool good = v->code < 400;
+	if (q->number == MSG_mail && good)
+		begin(s, v, q->utf8);
+	else if (q->number == MSG_rcpt && good)
+		note_recipient(s, q->address);
+	else if (q->number == MSG_rcpt)
+		log_refusal(s, q->address, v);
+	else if (q->number == MSG_mail)
+		LOG(&s->log, sender_refused, F_ADDRESS("client", session_client(s)), F_ADDRESS("sender", q->address),
+			F_NUMBER("code", v->code), F_TEXT("reason", v->reason));
+	if (q->number == MSG_mail && !good)
+		session_reset(s, false);
+	s->transaction.granted = q->number == MSG_data && v->code == 354;
+	if (s->transaction.granted)
+		return; /* the answer to DATA is 354, to BDAT it is given after the chunk */
+	reply_verdict(s, v->code, v->status, v->reason);
+	if (q->number == MSG_data)
+		session_reset(s, false);
+}
+
+/* As many verdicts as there were questions. */
+static err take_verdicts(struct session *s, size_t *taken)
+{
+	struct group *g = &s->group;
+	struct msg_several several = { .questions = buf_str(&g->questions) };
+	struct msg_verdicts answer;
+	struct msg_verdict v;
+	err e = OK;
+	if (g->questions.lost)
+		return FAIL(LIMIT);
+	TRY(session_ask_directory(s));
+	TRY(msg_send_several(&s->directory, 0, &several));
+	TRY(msg_expect_verdicts(&s->directory, &answer));
+	while (*taken < g->count && msg_next_verdict(&answer.verdicts, &s->desk->out, &v, &e))
+		take_verdict(s, &g->of[(*taken)++], &v);
+	return failed(e) ? e : *taken == g->count ? OK : FAIL(SYNTAX);
+}
+
+/* The state that the answers lead to, not what was hoped for. */
+static void settle_state(struct session *s)
+{
+	if (s->at == SMTP_AT_MAIL || s->at == SMTP_AT_RCPT)
+		s->at = s->log.message.n == 0           ? SMTP_AT_READY
+			: s->transaction.recipients > 0 ? SMTP_AT_RCPT
+							: SMTP_AT_MAIL;
+}
+
+void session_settle(struct session *s)
+{
+	struct group *g = &s->group;
+	size_t taken = 0;
+	if (g->count == 0 || g->answering)
+		return;
+	g->answering = true;
+	if (failed(take_verdicts(s, &taken)))
+		session_directory_lost(s, g->count - taken);
+	settle_state(s);
+	g->answering = false;
+	g->count = 0;
+	arena_reset(g->arena);
+}
+
+bool session_ask_data(struct session *s)
+{
+	const struct msg_data m = { .no_more = 0 };
+	group_add(s, MSG_data, &(struct question){ .address = S("") }, msg_put_data(&s->desk->out, 0, &m));
+	session_settle(s);
+	return s->transaction.granted;
+}
+
+/* ---- the commands ---- */
+
 /* The reply to an argument that cannot be read (parameter.h lists the codes). */
 static void refuse_argument(struct session *s, err e, const struct smtp_fault *fault)
 {
@@ -16,24 +141,11 @@ static void refuse_argument(struct session *s, err e, const struct smtp_fault *f
 		replyf(s, 501, "5.5.4", "%.*s cannot be read", ARG(fault->culprit));
 }
 
-static err ask(struct session *s, struct msg_verdict *verdict) { return msg_expect_verdict(&s->directory, verdict); }
-
 static str address_of(struct session *s, const struct smtp_path *path)
 {
 	struct buf b = buf_in(s->command, SMTP_PATH_MAX + 4);
 	smtp_path_canonical(path, &b);
 	return buf_str(&b);
-}
-
-static void begin(struct session *s, const struct msg_verdict *verdict, bool utf8)
-{
-	struct buf name = BUF_ON(s->message_name);
-	s->transaction.utf8 = utf8;
-	if (verdict->transaction.n == TRANSACTION_BYTES)
-		memcpy(s->transaction.id, verdict->transaction.p, TRANSACTION_BYTES);
-	buf_hex(&name, s->transaction.id, TRANSACTION_BYTES);
-	s->log.message = buf_str(&name);
-	s->at = SMTP_AT_MAIL;
 }
 
 static bool may_begin(struct session *s, const struct smtp_envelope_argument *a)
@@ -55,7 +167,6 @@ void command_mail(struct session *s, str argument)
 {
 	struct smtp_envelope_argument a;
 	struct smtp_fault fault;
-	struct msg_verdict verdict;
 	err e = smtp_mail_parse(argument, s->command, &a, &fault);
 	if (failed(e)) {
 		refuse_argument(s, e, &fault);
@@ -72,17 +183,10 @@ void command_mail(struct session *s, str argument)
 		.body = p->body,
 		.ret = p->ret,
 		.envid = p->envid };
-	if (failed(session_ask_directory(s)) || failed(msg_send_mail(&s->directory, 0, &m)) ||
-		failed(ask(s, &verdict))) {
-		session_directory_lost(s);
-		return;
-	}
-	if (verdict.code < 300)
-		begin(s, &verdict, m.utf8);
-	else
-		LOG(&s->log, sender_refused, F_ADDRESS("client", session_client(s)), F_ADDRESS("sender", m.sender),
-			F_NUMBER("code", verdict.code), F_TEXT("reason", verdict.reason));
-	reply_verdict(s, verdict.code, verdict.status, verdict.reason);
+	group_add(s, MSG_mail, &(struct question){ .utf8 = m.utf8, .address = m.sender },
+		msg_put_mail(&s->desk->out, 0, &m));
+	s->transaction.utf8 = m.utf8;
+	s->at = SMTP_AT_MAIL;
 }
 
 /* RFC 3461 4.1, in the bits of receiver_directory.def. */
@@ -103,31 +207,10 @@ static str original_recipient(struct session *s, const struct smtp_parameters *p
 	return buf_str(&b);
 }
 
-static void note_recipient(struct session *s, str recipient)
-{
-	struct transaction *t = &s->transaction;
-	if (t->recipients++ == 0 && recipient.n <= sizeof t->recipient) {
-		memcpy(t->recipient, recipient.p, recipient.n);
-		t->recipient_length = recipient.n;
-	}
-	s->at = SMTP_AT_RCPT;
-}
-
-static void log_refusal(struct session *s, str recipient, const struct msg_verdict *verdict)
-{
-	if (verdict->relay_refused)
-		LOG(&s->log, relay_refused, F_ADDRESS("client", session_client(s)), F_ADDRESS("recipient", recipient));
-	else
-		LOG(&s->log, recipient_refused, F_ADDRESS("client", session_client(s)),
-			F_ADDRESS("recipient", recipient), F_NUMBER("code", verdict->code),
-			F_TEXT("reason", verdict->reason));
-}
-
 void command_rcpt(struct session *s, str argument)
 {
 	struct smtp_envelope_argument a;
 	struct smtp_fault fault;
-	struct msg_verdict verdict;
 	err e = smtp_rcpt_parse(argument, s->command, &a, &fault);
 	if (failed(e)) {
 		refuse_argument(s, e, &fault);
@@ -145,13 +228,6 @@ void command_rcpt(struct session *s, str argument)
 	const struct msg_rcpt m = { .recipient = address_of(s, &a.path),
 		.notify = notify_bits(a.parameters.notify),
 		.orcpt = original_recipient(s, &a.parameters) };
-	if (failed(msg_send_rcpt(&s->directory, 0, &m)) || failed(ask(s, &verdict))) {
-		session_directory_lost(s);
-		return;
-	}
-	if (verdict.code < 300)
-		note_recipient(s, m.recipient);
-	else
-		log_refusal(s, m.recipient, &verdict);
-	reply_verdict(s, verdict.code, verdict.status, verdict.reason);
+	group_add(s, MSG_rcpt, &(struct question){ .address = m.recipient }, msg_put_rcpt(&s->desk->out, 0, &m));
+	s->at = SMTP_AT_RCPT;
 }

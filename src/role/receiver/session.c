@@ -42,6 +42,7 @@ static void write_reply(struct session *s, int code, str enhanced, str text)
 	char room[2048];
 	struct buf b = BUF_ON(room);
 	const struct smtp_reply r = { .code = code, .enhanced = enhanced, .text = text };
+	session_settle(s); /* replies leave in the order of the commands */
 	smtp_reply_write(&b, &r, s->transaction.utf8);
 	io_put(s->io, buf_str(&b));
 	if (code >= 500 && ++s->errors >= s->conf->smtp.errors_max && !s->over) {
@@ -115,14 +116,15 @@ err session_ask_queue(struct session *s)
 	return session_open(s->caller->receiver->queue, PATIENCE_MS, s->queue_desk, &s->queue);
 }
 
-void session_directory_lost(struct session *s)
+void session_directory_lost(struct session *s, size_t answers)
 {
 	/* Whoever is asked next time knows nothing of this login. */
 	bool was_logged_in = s->logged_in;
 	channel_close(&s->directory);
 	s->logged_in = false;
 	session_reset(s, false);
-	reply(s, was_logged_in ? 421 : 451, "4.3.0", "internal trouble, please try again later");
+	while (answers-- > 0)
+		reply(s, was_logged_in ? 421 : 451, "4.3.0", "internal trouble, please try again later");
 	s->over = s->over || was_logged_in;
 }
 
@@ -149,6 +151,8 @@ static void run_line(struct session *s, str line)
 {
 	struct smtp_command c;
 	err e = smtp_command_parse(line, s->lmtp, &c);
+	if (failed(e) || (c.verb != SMTP_VERB_MAIL && c.verb != SMTP_VERB_RCPT && c.verb != SMTP_VERB_DATA))
+		session_settle(s);
 	if (e.code == ERR_ABSENT)
 		reply(s, 500, "5.5.1", "no such command");
 	else if (e.code == ERR_LIMIT)
@@ -183,6 +187,8 @@ static void serve(struct session *s)
 {
 	while (!s->over) {
 		str line;
+		if (io_waiting(s->io) == 0)
+			session_settle(s);
 		io_deadline(s->io, (int64_t)s->conf->smtp.command_timeout * 1000);
 		err e = io_line(s->io, &line);
 		if (failed(e)) {
@@ -255,6 +261,7 @@ static void close_session(struct session *s)
 	channel_close(&s->queue);
 	desk_give(&s->desk);
 	desk_give(&s->queue_desk);
+	arena_free(&s->group.arena);
 }
 
 void *receive_mail(void *to)

@@ -13,7 +13,13 @@
 #define CONVERSATION "ipc/receiver_queue.def"
 #include "ipc/conversation.h"
 
-enum { TRANSACTION_BYTES = 16, PATIENCE_MS = 60000, BODY_ROOM = 60 << 10 };
+enum {
+	TRANSACTION_BYTES = 16,
+	PATIENCE_MS = 60000,
+	BODY_ROOM = 56 << 10, /* what one frame to `queue` holds */
+	GROUP_MAX = 32,       /* questions asked of `directory` at once */
+	GROUP_ROOM = 40000,
+};
 
 struct session {
 	struct caller *caller;
@@ -45,13 +51,31 @@ struct session {
 	/* A message on its way through. After a failure it is read to its end all the same, and refused there. */
 	struct transfer {
 		bool open, lost, too_large; /* lost: `queue` cannot be reached */
+		bool in_pieces;             /* a part of it is at `queue` */
 		struct smtp_data data;
 		struct smtp_bdat chunks;
 		uint64_t sent;
 		size_t held; /* in body */
 	} transfer;
+	/* MAIL, RCPT and DATA that `directory` was not asked about yet: more of the client's group is still to be read. */
+	struct group {
+		struct question {
+			uint16_t number; /* MSG_mail, MSG_rcpt, MSG_data */
+			bool utf8;
+			str address;
+		} of[GROUP_MAX];
+		size_t count;
+		bool answering;
+		struct arena *arena;
+		struct buf questions;
+	} group;
 	char *body; /* BODY_ROOM bytes, made when the first message comes */
 };
+
+/* Asks what is still to be asked and answers it, in order. Whatever else is said to the client comes after it. */
+void session_settle(struct session *s);
+/* DATA, and what was asked before it. True: the envelope is at `queue`. Otherwise it has been answered. */
+bool session_ask_data(struct session *s);
 
 /* Whether a command is allowed here and now. False: it has been answered. */
 bool session_may_run(struct session *s, const struct smtp_verb_row *row);
@@ -72,8 +96,8 @@ void session_reset(struct session *s, bool forget_client);
 /* Opens the channels when they are first needed. */
 err session_ask_directory(struct session *s);
 err session_ask_queue(struct session *s);
-/* `directory` or `queue` cannot be reached or failed: 451, and the channel is closed. */
-void session_directory_lost(struct session *s);
+/* `directory` cannot be reached or failed: 451 so many times, and the channel is closed. */
+void session_directory_lost(struct session *s, size_t answers);
 str session_client(const struct session *s);
 
 /* The commands, by the names of proto/smtp/commands.def. */
