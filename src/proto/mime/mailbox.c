@@ -49,11 +49,14 @@ static bool at_word(const struct cur *c)
 	return next == '"' || next == '.' || (next >= 0 && is_char(CH_UATEXT, (char)next));
 }
 
-/* phrase = 1*word, with the dots of obs-phrase           RFC 5322 3.2.5, 4.1 */
+/* obs-phrase = word *(word / "." / CFWS)                 RFC 5322 4.1
+ * A dot in front makes it none: the lenient reader stops there. */
 static str phrase(struct reader *r)
 {
 	size_t from = r->text.n;
 	bool space = false;
+	if (cur_peek(&r->c) == '.')
+		return NO_STR;
 	while (at_word(&r->c)) {
 		if (space)
 			buf_byte(&r->text, ' ');

@@ -33,7 +33,7 @@ static struct job *find(struct jobs *j, uint32_t tag)
 	return job->then != NULL && job->tag == tag ? job : NULL;
 }
 
-static uint32_t open(struct jobs *j, struct job *job, job_then_fn *then, void *ctx)
+static uint32_t enlist(struct jobs *j, struct job *job, job_then_fn *then, void *ctx)
 {
 	job->jobs = j;
 	job->then = then;
@@ -52,7 +52,7 @@ err job_verify(struct jobs *j, str password, str hash, job_then_fn *then, void *
 		return FAIL(BUSY);
 	TRY(msg_send_hash_verify(j->hasher, job->tag, &m));
 	wipe(j->hasher->out->bytes, j->hasher->out->n);
-	*out = open(j, job, then, ctx);
+	*out = enlist(j, job, then, ctx);
 	return OK;
 }
 
@@ -66,7 +66,7 @@ err job_make(struct jobs *j, str password, job_then_fn *then, void *ctx, uint32_
 		return FAIL(BUSY);
 	TRY(msg_send_hash_make(j->hasher, job->tag, &m));
 	wipe(j->hasher->out->bytes, j->hasher->out->n);
-	*out = open(j, job, then, ctx);
+	*out = enlist(j, job, then, ctx);
 	return OK;
 }
 

@@ -28,11 +28,11 @@ struct jobs {
 	struct job places[HASH_JOBS_MAX];
 };
 
-/* *out names the job for job_forget(). ERR_BUSY: too many are open; ERR_CLOSED: no hasher; then() is not called then. */
+/* *out is the tag of the job for job_forget(). ERR_BUSY: too many are open; ERR_CLOSED: no hasher; then() is not called then. */
 err job_verify(struct jobs *j, str password, str hash, job_then_fn *then, void *ctx, uint32_t *out);
 err job_make(struct jobs *j, str password, job_then_fn *then, void *ctx, uint32_t *out);
 /* Whoever asked has gone. Harmless for a job that was answered. */
-void job_forget(struct jobs *j, uint32_t job);
+void job_forget(struct jobs *j, uint32_t tag);
 
 /* The answer of hasher. An answer to nothing is ignored: it may have been forgotten. */
 void jobs_answer(struct jobs *j, uint32_t tag, const struct job_result *result);

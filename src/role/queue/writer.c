@@ -205,7 +205,7 @@ static void renew(struct writer *w, err why)
 	int64_t least = w->spool != NULL ? spool_last_id(w->spool) : 0;
 	LOG(&w->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(why),
 		F_TEXT("reason", w->spool != NULL ? str_of(spool_complaint(w->spool)) : NO_STR));
-	err e = OK;
+	err e;
 	if (why.code == ERR_DAMAGED && w->spool != NULL) {
 		e = spool_set_aside(&w->spool);
 		if (!failed(e)) {

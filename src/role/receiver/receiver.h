@@ -52,7 +52,7 @@ struct caller {
 	struct tls_server *tls; /* the one of the moment it came; NULL: none */
 };
 
-/* The thread's function; the caller belongs to it. */
-void *receive_mail(void *caller);
+/* The thread's function; the caller that it gets belongs to it. */
+void *receive_mail(void *to);
 /* Its thread has done with it. */
 void caller_free(struct caller *c);

@@ -138,6 +138,7 @@ static const struct {
 	{ "open quote", S("\"a <c@d>"), ERR_SYNTAX, NULL },
 	{ "quote in a name", S("a\"b <c@d>"), ERR_SYNTAX, NULL },
 	{ "dot first", S(".a@b"), ERR_SYNTAX, NULL },
+	{ "dot before the name", S(" .J. <a@b>"), ERR_SYNTAX, NULL },
 	{ "two dots", S("a..b@c"), ERR_SYNTAX, NULL },
 	{ "dot last in the domain", S("a@b."), ERR_SYNTAX, NULL },
 	{ "blanks in the address", S("a @ b"), ERR_SYNTAX, NULL },

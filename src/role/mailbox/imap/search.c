@@ -157,13 +157,14 @@ static void look_at(struct searching *q, uint32_t first, size_t count, bool by_u
 		uids[i] = q->s->view.entries[first - 1 + i].uid;
 	size_t found = folder_find(q->s->view.folder, uids, count, rows);
 	for (size_t i = 0, at = 0; at < found && !failed(q->e); i++) {
-		if (rows[at].uid != uids[i])
+		if (rows[at].uid != q->s->view.entries[first - 1 + i].uid)
 			continue;
 		q->row = &rows[at++];
 		q->number = first + (uint32_t)i;
 		if (matches(q))
 			io_putf(q->s->io, " %u", by_uid ? q->row->uid : q->number);
 	}
+	q->row = NULL;
 }
 
 /* Sets in the place of "*", needles for texts. */

@@ -31,7 +31,7 @@ static void tell(struct imap_session *s, struct view_walk *w, bool with_uid, boo
 		size_t found = folder_find(s->view.folder, uids, n, rows);
 		*gone = *gone || found < n;
 		for (size_t i = 0, at = 0; at < found && !is_silent; i++)
-			if (rows[at].uid == uids[i])
+			if (rows[at].uid == s->view.entries[numbers[i] - 1].uid)
 				tell_one(s, numbers[i], &rows[at++], with_uid);
 	}
 }
