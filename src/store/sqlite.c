@@ -468,6 +468,7 @@ void sql_slim(struct sql *sql)
 		sql->statements[i] = (struct sql_statement){ .sql = sql };
 	}
 	sqlite3_db_release_memory(sql->db);
+	sqlite_vfs_slim(sql->file);
 }
 
 err sql_check(struct sql *sql)

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "os/random.h"
+#include "store/gather.h"
 #include "store/sql.h"
 
 bool (*sql_fault)(enum sql_deed deed);
@@ -21,6 +22,8 @@ struct file {
 	struct file *database;      /* of a log: its database; of a database: itself; of others: NULL */
 	_Atomic(struct file *) log; /* of a database: its write-ahead log */
 	atomic_bool sync_failed;    /* of a database */
+	bool is_shared;             /* of a database: other connections may write its log, too */
+	struct gather gather;       /* of a log */
 };
 
 static sqlite3_vfs *unix_vfs;
@@ -28,17 +31,22 @@ static sqlite3_vfs *unix_vfs;
 static bool has_fault(enum sql_deed deed) { return sql_fault != NULL && sql_fault(deed); }
 static struct file *file_of(sqlite3_file *f) { return (struct file *)(void *)f; }
 static sqlite3_file *real(sqlite3_file *f) { return file_of(f)->real; }
+static bool is_log(const struct file *file) { return file->database != NULL && file->database != file; }
 
 static int file_close(sqlite3_file *f)
 {
 	struct file *file = file_of(f);
-	if (file->database != NULL && file->database != file)
+	if (is_log(file))
 		atomic_store(&file->database->log, NULL);
+	gather_free(&file->gather);
 	return file->real->pMethods != NULL ? file->real->pMethods->xClose(file->real) : SQLITE_OK;
 }
 
 static int file_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
+	int rc = gather_flush_for(&file_of(f)->gather, real(f), at, n);
+	if (rc != SQLITE_OK)
+		return rc;
 	return real(f)->pMethods->xRead(real(f), p, n, at);
 }
 
@@ -46,28 +54,43 @@ static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
 	if (has_fault(SQL_DEED_WRITE))
 		return SQLITE_FULL;
-	return real(f)->pMethods->xWrite(real(f), p, n, at);
+	struct file *file = file_of(f);
+	if (is_log(file) && !file->database->is_shared)
+		return gather_write(&file->gather, file->real, p, n, at);
+	return file->real->pMethods->xWrite(file->real, p, n, at);
 }
 
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
 	if (has_fault(SQL_DEED_WRITE))
 		return SQLITE_IOERR_TRUNCATE;
-	return real(f)->pMethods->xTruncate(real(f), size);
+	int rc = gather_flush(&file_of(f)->gather, real(f));
+	return rc == SQLITE_OK ? real(f)->pMethods->xTruncate(real(f), size) : rc;
 }
 
 /* After a failed sync the kernel may have dropped what it could not write, and the next sync would succeed without it:
  * so one failure is remembered for as long as the file is open. */
-static int file_sync(sqlite3_file *f, int flags)
+static int sync_file(struct file *file, int flags)
 {
-	struct file *file = file_of(f);
 	int rc = has_fault(SQL_DEED_SYNC) ? SQLITE_IOERR_FSYNC : file->real->pMethods->xSync(file->real, flags);
 	if (rc != SQLITE_OK && file->database != NULL)
 		atomic_store(&file->database->sync_failed, true);
 	return rc;
 }
 
-static int file_size(sqlite3_file *f, sqlite3_int64 *size) { return real(f)->pMethods->xFileSize(real(f), size); }
+static int file_sync(sqlite3_file *f, int flags)
+{
+	struct file *file = file_of(f);
+	int rc = gather_flush(&file->gather, file->real);
+	return rc == SQLITE_OK ? sync_file(file, flags) : rc;
+}
+
+static int file_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+	int rc = gather_flush(&file_of(f)->gather, real(f));
+	return rc == SQLITE_OK ? real(f)->pMethods->xFileSize(real(f), size) : rc;
+}
+
 static int file_lock(sqlite3_file *f, int how) { return real(f)->pMethods->xLock(real(f), how); }
 static int file_unlock(sqlite3_file *f, int how) { return real(f)->pMethods->xUnlock(real(f), how); }
 static int file_is_reserved(sqlite3_file *f, int *out) { return real(f)->pMethods->xCheckReservedLock(real(f), out); }
@@ -80,6 +103,7 @@ static int file_traits(sqlite3_file *f) { return real(f)->pMethods->xDeviceChara
 
 static int file_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
 {
+	file_of(f)->is_shared = true;
 	return real(f)->pMethods->xShmMap(real(f), page, size, extend, out);
 }
 
@@ -253,9 +277,17 @@ const char *sqlite_vfs(void)
 err sqlite_vfs_sync_log(sqlite3_file *main_file)
 {
 	struct file *log = atomic_load(&file_of(main_file)->log);
-	if (log != NULL && file_sync(&log->base, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
+	/* What is committed is not gathered any more. */
+	if (log != NULL && sync_file(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
 		return FAIL(STORAGE);
 	return OK;
 }
 
 bool sqlite_vfs_has_failed(sqlite3_file *main_file) { return atomic_load(&file_of(main_file)->sync_failed); }
+
+void sqlite_vfs_slim(sqlite3_file *main_file)
+{
+	struct file *log = atomic_load(&file_of(main_file)->log);
+	if (log != NULL && log->gather.count == 0)
+		gather_free(&log->gather);
+}

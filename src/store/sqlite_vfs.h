@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How SQLite reaches files: as it always does on Unix, but with paths that stay as they are given, random bytes from the
- * kernel, no change of owners or modes, a log that can be synced from outside, and faults for tests. */
+ * kernel, no change of owners or modes, a log that is written with few calls and can be synced from outside, and faults
+ * for tests. */
 #pragma once
 #include "base/err.h"
 
@@ -13,3 +14,5 @@ const char *sqlite_vfs(void);
 err sqlite_vfs_sync_log(sqlite3_file *main_file);
 /* Whether a sync of this connection has ever failed. Any thread. */
 bool sqlite_vfs_has_failed(sqlite3_file *main_file);
+/* Gives back memory that is only kept for speed. The thread that uses the connection. */
+void sqlite_vfs_slim(sqlite3_file *main_file);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sql.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -285,6 +288,60 @@ static void test_sync_failure_sticks(void **state)
 	sql_close(&sql);
 }
 
+static err add_many(struct sql *sql, char kind, unsigned count, size_t size, bool keep)
+{
+	static char bytes[5000];
+	err e = sql_begin(sql);
+	for (unsigned i = 0; !failed(e) && i < count; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "%c%u", kind, i);
+		e = add(sql, str_of(name), (str){ bytes, size });
+	}
+	return sql_end(sql, failed(e) || keep ? e : FAIL(STATE));
+}
+
+/* Transactions larger and smaller than what is kept in memory, given up ones and ones for which there was no room. */
+static unsigned work(struct sql *sql)
+{
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_IGN);
+	unsigned wrong = 0;
+	wrong |= failed(add(sql, S("one"), NO_STR)) ? 1 : 0;
+	wrong |= failed(add_many(sql, 'a', 300, 5000, true)) ? 2 : 0;
+	wrong |= add_many(sql, 'b', 300, 5000, false).code != ERR_STATE ? 4 : 0;
+	wrong |= failed(add_many(sql, 'c', 3, 10, true)) ? 8 : 0;
+	setrlimit(RLIMIT_FSIZE, &(struct rlimit){ .rlim_cur = 2 << 20, .rlim_max = limit.rlim_max });
+	wrong |= !failed(add_many(sql, 'd', 300, 5000, true)) ? 16 : 0;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	wrong |= failed(add_many(sql, 'e', 20, 5000, true)) ? 32 : 0;
+	wrong |= failed(add(sql, S("two"), NO_STR)) ? 64 : 0;
+	return wrong;
+}
+
+/* What was committed is in the file, not only in memory: a process that just ends loses nothing. */
+static void test_killed(void **state)
+{
+	(void)state;
+	static const unsigned options[] = { SQL_ALONE, SQL_ALONE | SQL_SYNC_COMMITS, SQL_SYNC_COMMITS };
+	for (size_t i = 0; i < COUNT(options); i++) {
+		pid_t child = fork();
+		if (child == 0)
+			_exit((int)work(open_store(&first, options[i])));
+		int status = -1;
+		waitpid(child, &status, 0);
+		if (status != 0)
+			fail_msg("options %u: child ended with %x", options[i], (unsigned)status);
+		struct sql *sql = open_store(&first, SQL_ALONE);
+		check_err("check", sql_check(sql), ERR_NONE);
+		unsigned found = rows(sql);
+		if (found != 325)
+			fail_msg("options %u: got %u rows, want 325", options[i], found);
+		check_err("remove", sql_run(sql_use(sql, OP_remove)), ERR_NONE);
+		sql_close(&sql);
+	}
+}
+
 int main(void)
 {
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, enter_folder, leave_folder)
@@ -296,6 +353,7 @@ int main(void)
 		WITH_FOLDER(test_damage),
 		WITH_FOLDER(test_faults),
 		WITH_FOLDER(test_sync_failure_sticks),
+		WITH_FOLDER(test_killed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
