@@ -86,7 +86,7 @@ static void need(bool good, const char *what)
 
 static void make_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
 	need(fd >= 0 && write(fd, "data", 4) == 4 && fchown(fd, geteuid() == 0 ? NOBODY : geteuid(), (gid_t)-1) == 0,
 		path);
 	close(fd);
@@ -260,8 +260,9 @@ static bool waiting(const void *unused)
 	struct epoll_event e = { .events = EPOLLIN };
 	int set = epoll_create1(EPOLL_CLOEXEC);
 	struct timespec soon = { 0, 1000 };
-	return unused == NULL && set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, pair[0], &e) == 0 &&
-	       write(pair[1], "z", 1) == 1 && epoll_wait(set, &e, 1, 1000) == 1 && nanosleep(&soon, NULL) == 0;
+	return unused == NULL && set >= 0 && fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0 &&
+	       epoll_ctl(set, EPOLL_CTL_ADD, pair[0], &e) == 0 && write(pair[1], "z", 1) == 1 &&
+	       epoll_wait(set, &e, 1, 1000) == 1 && nanosleep(&soon, NULL) == 0;
 }
 
 static bool accepting(const void *unused)
