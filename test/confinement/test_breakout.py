@@ -5,6 +5,7 @@ that is not confined, without which a deed that fails would say nothing."""
 import errno
 import os
 import pathlib
+import re
 import sys
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can put cal
 
 SERVERS = {"root": (None, 99), "root, Landlock 2": (None, 2), "ordinary": (ORDINARY, 99), "ordinary, Landlock 2": (ORDINARY, 2)}
 NOT_FOR_HELPERS = {"connect out by its listener"}  # which have none; test/unit/os/confine.c shows that it would work
+HOME = 4  # the descriptor of a role's folder
 ROLES = {"control", "directory", "filter", "frontdoor", "greeter", "hasher", "logger", "mailbox", "mailroom", "queue",
          "receiver"}
 
@@ -29,6 +31,10 @@ def world(request):
     with World(user, landlock) as w:
         w.name = request.param
         yield w
+
+
+def user_of_process(status):
+    return int(re.search(r"^Uid:\t(\d+)", status, re.M)[1])
 
 
 def target_of(world, role, instance, pid):
@@ -54,6 +60,36 @@ def marks(world):
     """What no deed may change of the files that are not for the one who tries."""
     paths = [world.directory, *sorted((world.server.folder / "accounts").glob("*/account.db"))]
     return {path: (path.stat().st_ino, path.stat().st_mode, path.stat().st_size >= 4096) for path in paths}
+
+
+def test_in_force(world):
+    """What the processes say of their confinement, and what the kernel says."""
+    processes = world.open_mailboxes()
+    alive = {pid for _, _, pid in processes}
+    entries = [entry for entry in world.server.log("started") if entry["pid"] in alive]
+    assert len(entries) == len(alive)
+    newest = max(entry["landlock"] for entry in entries)
+    assert newest == 2 if "Landlock 2" in world.name else newest > 2
+    assert {(entry["landlock"], entry["seccomp"]) for entry in entries} == {(newest, 1)}
+    for role, _, pid in processes:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        assert "NoNewPrivs:\t1\n" in status and "CapEff:\t0000000000000000\n" in status, role
+        assert user_of_process(status) != 0, role
+
+
+NOT_PATHS = ("socket:[", "pipe:[", "anon_inode:", "/memfd:", "/dev/null")
+
+
+def test_descriptors(world):
+    """Nobody holds a file or folder but those of its home."""
+    for role, instance, pid in world.open_mailboxes():
+        folder = pathlib.Path(f"/proc/{pid}/fd")
+        links = {int(link.name): os.readlink(link) for link in folder.iterdir()}
+        home = links.get(HOME, "")
+        for fd, link in links.items():
+            if not link.startswith(NOT_PATHS):
+                assert home.startswith(str(world.server.folder)), f"{role} {instance}: {fd} is {link}"
+                assert link == home or link.startswith(home + "/"), f"{role} {instance}: {fd} is {link}, not in {home}"
 
 
 @pytest.mark.parametrize("deed", DEEDS)
