@@ -302,6 +302,12 @@ void quota_changed(struct directory_role *r, uint32_t account)
 void account_evict(struct directory_role *r, uint32_t account)
 {
 	password_forget(r->remembered, account);
+	/* Those of receivers: a session that has lost its login hangs up. Those that read mail are ended by the mailroom. */
+	for (struct session *s = r->sessions, *next; s != NULL; s = next) {
+		next = s->next;
+		if (s->account == account)
+			session_free(s);
+	}
 	if (r->mailroom != NULL)
 		IGNORE(msg_send_evict(
 			&r->mailroom->channel, 0, &(const struct msg_evict){ .account = account })); /* it died */
