@@ -18,7 +18,7 @@ void desk_give(struct desk **desk);
  * opened. */
 struct session_opener;
 
-/* Never NULL; without a channel at first. */
+/* Never NULL; without a channel at first. Lives as long as the process. */
 struct session_opener *session_opener_new(void);
 /* Owns fd, closes an earlier one; -1: none. */
 void session_opener_connect(struct session_opener *o, int fd);

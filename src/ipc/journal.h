@@ -6,7 +6,7 @@
 
 struct journal;
 
-/* Never NULL. Entries are dropped until it has a channel. */
+/* Never NULL. Entries are dropped until it has a channel. Lives as long as the process. */
 struct journal *journal_new(void);
 /* Owns fd; an earlier one is closed. Any thread. */
 void journal_connect(struct journal *j, int fd);

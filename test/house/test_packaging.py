@@ -69,12 +69,12 @@ def test_each_role_has_a_user():
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives folders to users")
 def test_the_folders_are_made(tmp_path):
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\n")
-    (tmp_path / "etc/group").write_text("root:x:0:\nsiegel:x:900:\n")
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nsiegel-logger:x:901:901::/:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nsiegel:x:900:\nsiegel-logger:x:901:\n")
     status, said = run("systemd-tmpfiles", "--create", f"--root={tmp_path}", PACKAGING / "siegel.tmpfiles")
     assert status == 0, said
-    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("run/siegel", "var/lib/siegel", "etc/siegel")}
-    assert modes == {"run/siegel": 0o711, "var/lib/siegel": 0o711, "etc/siegel": 0o750}
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("run/siegel", "var/lib/siegel", "var/log/siegel", "etc/siegel")}
+    assert modes == {"run/siegel": 0o711, "var/lib/siegel": 0o711, "var/log/siegel": 0o700, "etc/siegel": 0o750}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="rotates as root")

@@ -206,6 +206,9 @@ static void end_role(void)
 	channel_close(&house.queue);
 	channel_close(&house.control);
 	fake_service_turn(&house.fake, 2);
+	struct logger *logger = house.service->state;
+	arena_free(&logger->peers);
+	logger->free_peers = NULL;
 	fake_service_end(&house.fake);
 }
 
