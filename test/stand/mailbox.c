@@ -51,6 +51,7 @@ static struct frame in, out;
 static struct channel lifeline, logger, mailroom, queue, directory;
 static struct offer offers[OFFERS_MAX];
 static size_t offered, fetched, done;
+static uint64_t owed; /* deliveries, for the fetch that waits */
 static unsigned sessions;
 
 static void die(const char *what)
@@ -123,7 +124,7 @@ static void bring_up(char **settings)
 	printf("running landlock=%u seccomp=%d\n", (unsigned)running.landlock, running.seccomp);
 }
 
-static void deliver_one(size_t n)
+static void deliver_one(size_t n, bool last)
 {
 	struct offer *o = &offers[n];
 	uint64_t name[2] = { 0x5a5a, n };
@@ -135,6 +136,7 @@ static void deliver_one(size_t n)
 		.received = (uint64_t)clock_utc_ms(),
 		.size = o->size,
 		.spam = o->is_spam,
+		.last = last,
 		.body = fits ? (str){ o->bytes, o->size } : NO_STR,
 		.file = fits ? -1 : o->file,
 	};
@@ -146,10 +148,13 @@ static void deliver_one(size_t n)
 	must(e, "deliver");
 }
 
-static void say_waiting(void)
+static void answer_fetch(void)
 {
-	struct msg_mail_waiting m = { .no_more = 0 };
-	must(msg_send_mail_waiting(&queue, 0, &m), "mail_waiting");
+	for (; owed > 0 && fetched < offered; fetched++) {
+		bool last = owed == 1 || fetched + 1 == offered;
+		owed = last ? 0 : owed - 1;
+		deliver_one(fetched, last);
+	}
 }
 
 static void on_queue(void)
@@ -157,10 +162,8 @@ static void on_queue(void)
 	if (in.number == MSG_fetch) {
 		struct msg_fetch m;
 		must(msg_get_fetch(&in, &m), "fetch");
-		for (uint64_t i = 0; i < m.most && fetched < offered; i++)
-			deliver_one(fetched++);
-		struct msg_fetched end = { .more = fetched < offered };
-		must(msg_send_fetched(&queue, 0, &end), "fetched");
+		owed = m.most;
+		answer_fetch();
 	} else if (in.number == MSG_delivered) {
 		struct msg_delivered m;
 		must(msg_get_delivered(&in, &m), "delivered");
@@ -252,7 +255,7 @@ static void load(const char *path, size_t count, bool is_spam)
 	char *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
 	for (size_t i = 0; i < count && offered < OFFERS_MAX; i++)
 		offers[offered++] = (struct offer){ file, bytes, (size_t)about.st_size, is_spam };
-	say_waiting();
+	answer_fetch();
 }
 
 static void obey(char *line)
@@ -272,7 +275,7 @@ static void obey(char *line)
 		must(msg_send_limits(&directory, 0, &limits), "limits");
 	} else if (strcmp(line, "again\n") == 0) {
 		fetched = 0;
-		say_waiting();
+		answer_fetch();
 	} else if (strcmp(line, "leave\n") == 0)
 		must(msg_send_leave(&mailroom, 0, &leave), "leave");
 	else if (strcmp(line, "go\n") == 0)

@@ -38,11 +38,12 @@ void deliver_hang_up(struct keeper *k)
 
 void deliver_ask(struct keeper *k)
 {
-	struct msg_fetch fetch = { .most = BATCH_MAX };
-	if (k->queue.fd < 0 || k->is_fetching || !atomic_load(&k->wants_mail))
+	struct msg_fetch fetch = { .most = BATCH_MAX, .waits = true };
+	if (k->queue.fd < 0)
 		return;
 	atomic_store(&k->wants_mail, false);
-	k->is_fetching = !failed(msg_send_fetch(&k->queue, 0, &fetch));
+	if (!k->is_fetching)
+		k->is_fetching = !failed(msg_send_fetch(&k->queue, 0, &fetch));
 }
 
 /* The name under which a message is found in the log. */
@@ -154,6 +155,13 @@ static err add_to_batch(struct keeper *k, const struct msg_deliver *m)
 	return OK;
 }
 
+static void end_fetch(struct keeper *k)
+{
+	store_batch(k);
+	k->is_fetching = false;
+	deliver_ask(k);
+}
+
 static err on_deliver(struct keeper *k, const struct msg_deliver *m, uint32_t tag)
 {
 	int file = m->file;
@@ -177,17 +185,16 @@ static err on_deliver(struct keeper *k, const struct msg_deliver *m, uint32_t ta
 			drop_batch(k);
 		refuse(k, &name, m->address, e);
 	}
+	if (m->last)
+		end_fetch(k);
 	return OK;
 }
 
 static err on_fetched(struct keeper *k, const struct msg_fetched *m, uint32_t tag)
 {
+	(void)m;
 	(void)tag;
-	store_batch(k);
-	k->is_fetching = false;
-	if (m->more)
-		atomic_store(&k->wants_mail, true);
-	deliver_ask(k);
+	end_fetch(k);
 	return OK;
 }
 
@@ -195,7 +202,6 @@ static err on_mail_waiting(struct keeper *k, const struct msg_mail_waiting *m, u
 {
 	(void)m;
 	(void)tag;
-	atomic_store(&k->wants_mail, true);
 	deliver_ask(k);
 	return OK;
 }

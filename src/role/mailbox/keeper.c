@@ -164,7 +164,7 @@ static void sync_if_due(struct keeper *k)
 	/* Stored twice, or before a sync that a client asked for: safe, but not told. */
 	else if (!is_dirty && k->untold_count > 0)
 		IGNORE(keeper_sync(k));
-	atomic_store(&k->is_busy, k->is_fetching || k->untold_count > 0 || atomic_load(&k->wants_mail));
+	atomic_store(&k->is_busy, k->batch->count > 0 || k->untold_count > 0 || atomic_load(&k->wants_mail));
 }
 
 /* A while after the last thing that happened, if nobody is here, what was kept for speed is given back. */

@@ -43,7 +43,7 @@ struct keeper {
 	bool has_told, told_damaged;
 };
 
-/* Asks for mail if that makes sense now. */
+/* Asks for mail unless that is asked already. */
 void deliver_ask(struct keeper *k);
 /* Reads what the queue says. */
 void deliver_listen(struct keeper *k);

@@ -20,6 +20,7 @@ struct account {
 	unsigned after_position;
 	/* mailbox.c */
 	bool told, fetching, blocked;
+	bool waits, given; /* of the open fetch: it may wait; something was sent for it */
 	unsigned owed;
 	/* wake.c */
 	struct loop_timer timer;

@@ -21,7 +21,7 @@ static void mailbox_lost(struct account *a)
 	deliveries_back(a);
 }
 
-static err send_delivery(struct account *a, const struct delivery *d)
+static err send_delivery(struct account *a, const struct delivery *d, bool last)
 {
 	const struct message *m = d->message;
 	struct msg_deliver deliver = {
@@ -33,6 +33,7 @@ static err send_delivery(struct account *a, const struct delivery *d)
 		.received = (uint64_t)m->row.received,
 		.size = m->row.size,
 		.spam = (m->row.flags & SPOOL_SPAM) != 0,
+		.last = last,
 		.file = -1,
 	};
 	if (!m->body.large && m->body.whole.n <= BYTES_MAX)
@@ -44,15 +45,27 @@ static err send_delivery(struct account *a, const struct delivery *d)
 	return e;
 }
 
+/* After the last the mailbox fetches again, and need not be told to. */
+static void note_given(struct account *a, bool last)
+{
+	a->owed--;
+	a->given = true;
+	if (last) {
+		a->fetching = false;
+		a->told = true;
+	}
+}
+
 /* A delivery that cannot even be sent must not stop those behind it. */
 static err give(struct account *a, struct delivery *d)
 {
 	struct queue *q = a->q;
-	err e = send_delivery(a, d);
+	bool last = a->owed == 1 || a->waiting.count == 1 || a->out.count + 1 == OUT_MAX;
+	err e = send_delivery(a, d, last);
 	if (e.code == ERR_BUSY || e.code == ERR_CLOSED)
 		return e;
 	if (!failed(e)) {
-		a->owed--;
+		note_given(a, last);
 		delivery_out(d);
 		return OK;
 	}
@@ -67,8 +80,10 @@ static err give(struct account *a, struct delivery *d)
 
 static err answer_fetch(struct account *a)
 {
-	while (a->owed > 0 && a->waiting.first != NULL && a->out.count < OUT_MAX)
+	while (a->fetching && a->owed > 0 && a->waiting.first != NULL && a->out.count < OUT_MAX)
 		TRY(give(a, a->waiting.first));
+	if (!a->fetching)
+		return OK;
 	bool may_have_more = account_has_mail(a) && a->out.count < OUT_MAX;
 	bool later = false;
 	if (a->owed > 0 && may_have_more) {
@@ -76,9 +91,12 @@ static err answer_fetch(struct account *a)
 			return OK;
 		later = true;
 	}
-	TRY(msg_send_fetched(&a->mailbox.channel, 0, &(struct msg_fetched){ .more = may_have_more && !later }));
-	a->fetching = false;
-	a->told = may_have_more;
+	if (!a->waits || a->given) {
+		struct msg_fetched end = { .more = may_have_more && !later };
+		TRY(msg_send_fetched(&a->mailbox.channel, 0, &end));
+		a->fetching = false;
+		a->told = may_have_more;
+	}
 	if (later)
 		account_later(a);
 	return OK;
@@ -119,8 +137,10 @@ static err on_fetch(struct account *a, const struct msg_fetch *m, uint32_t tag)
 	(void)tag;
 	if (a->fetching)
 		return FAIL(STATE);
-	a->fetching = true;
+	a->fetching = m->most > 0;
 	a->owed = (unsigned)m->most;
+	a->waits = m->waits;
+	a->given = false;
 	return OK;
 }
 

@@ -73,6 +73,30 @@ static void test_way_of_one_message(void **state)
 	assert_int_equal(house_files(S("-wal")), 0);
 }
 
+/* A fetch that waits is answered when mail comes, by nothing but the mail. */
+static void test_fetch_waits(void **state)
+{
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	struct msg_deliver d;
+	mailbox_open(&anna, 7);
+	for (unsigned n = 1; n <= 3; n++) {
+		MUST(msg_send_fetch(&anna.channel, 0, &(struct msg_fetch){ .most = 64, .waits = true }));
+		if (is_told(&anna.channel, 100))
+			fail_msg("%u: a waiting fetch was answered although there is no mail", n);
+		assert_int_equal(send_message(&session, n, 7, BODY), 250);
+		MUST(msg_expect_deliver(&anna.channel, &d));
+		assert_true(d.last);
+		take_delivery(&anna, &d);
+		assert_int_equal(anna.last, n);
+		confirm(&anna, &d);
+	}
+	if (is_told(&anna.channel, 100))
+		fail_msg("told although all was fetched");
+	house_close();
+}
+
 static void test_several_recipients(void **state)
 {
 	(void)state;
@@ -343,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_way_of_one_message, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_fetch_waits, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_several_recipients, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_envelopes, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_sizes, house_enter, house_leave),

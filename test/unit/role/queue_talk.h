@@ -140,7 +140,7 @@ static void take_delivery(struct mailbox *m, const struct msg_deliver *d)
 	m->body = str_from(m->room, n);
 }
 
-/* Fetches once, confirms each delivery if asked to; whether there is more. each may be NULL. */
+/* Fetches once, confirms each delivery if asked to; whether there may be more. each may be NULL. */
 static bool mailbox_fetch(struct mailbox *m, bool confirms, void (*each)(const struct msg_deliver *))
 {
 	MUST(msg_send_fetch(&m->channel, 0, &(struct msg_fetch){ .most = 64 }));
@@ -155,6 +155,8 @@ static bool mailbox_fetch(struct mailbox *m, bool confirms, void (*each)(const s
 			each(&d);
 		if (confirms)
 			confirm(m, &d);
+		if (d.last)
+			return true;
 	}
 	struct msg_fetched fetched;
 	MUST(msg_get_fetched(m->channel.in, &fetched));
