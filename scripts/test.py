@@ -33,6 +33,7 @@ BUILDS = {
     "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined"]),
     "b-clang": ("clang", []),
     "b-fuzz":  ("clang", ["-Dfuzzing=true"]),
+    "b-tsan":  ("clang", ["-Db_sanitize=thread"]),
 }
 
 SANITIZER_SETTINGS = {
@@ -175,6 +176,8 @@ STAGES = [
     Stage("lint",         "clang-tidy and cppcheck",                        "b-clang", run_command, ("tools/lint.sh", "b-clang"),  has("tools/lint.sh")),
     Stage("script",       "protocol dialogues",                             "b",       run_pytest,  ("test/script",),              has("test/script/test_*.py")),
     Stage("stand",        "single processes with their neighbours played",  "b",       run_pytest,  ("test/stand",),               has("test/stand/test_*.py")),
+    Stage("script-asan",  "the same with address and undefined checks",     "b-asan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
+    Stage("script-tsan",  "the same, looking for data races",               "b-tsan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
     Stage("integration",  "real peers and real clients",                    "b",       run_pytest,  ("test/integration",),         has("test/integration/test_*.py")),
     Stage("confinement",  "break-out attempts inside the roles",            "b",       run_pytest,  ("test/confinement",),         has("test/confinement/test_*.py")),
     Stage("crash",        "kill -9 and power cuts",                         "b",       run_pytest,  ("test/crash",),               has("test/crash/test_*.py")),

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PORTS = {"smtp": 25, "submission": 587, "submissions": 465, "lmtp": 24, "imap": 143, "imaps": 993}
 PASSWORD = "correct horse battery staple"
+REPORT = re.compile(r"Sanitizer:|runtime error:")
 
 
 def build_folder():
@@ -34,6 +36,12 @@ def free_offset():
                 continue
             return offset
     raise RuntimeError("no free ports")
+
+
+def check_reports(text):
+    """What a build with sanitizers has found stands in what it writes to stderr; of undefined behaviour and of races
+    nothing else tells."""
+    assert not REPORT.search(text), text
 
 
 class Server:
@@ -61,6 +69,7 @@ class Server:
         if words[0] != "init":
             command[1 + len(words):] = ["-c", str(self.conf)]
         done = subprocess.run(self.as_user(command), input=input, capture_output=True, text=True, timeout=timeout)
+        check_reports(done.stderr)
         if check and done.returncode != 0:
             raise AssertionError(f"siegel {' '.join(words)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -176,6 +185,7 @@ class Server:
         return [e for e in entries if event is None or e["event"] == event]
 
     def check_log(self):
+        check_reports((self.base / "stderr").read_text(errors="replace"))
         bad = [e for e in self.log() if e["event"] in self.NOT_EXPECTED and e["event"] not in self.expected]
         assert not bad, "\n".join(map(str, bad))
 
