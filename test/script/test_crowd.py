@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many at once: senders, and readers of the same two mailboxes who append, flag, search, move and wait. Every message
+"""Many at once: senders, and readers of the same two mailboxes who append, flag, search, copy and wait. Every message
 arrives once, and a build that looks for data races finds none."""
 import concurrent.futures
 import pathlib
