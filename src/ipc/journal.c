@@ -7,7 +7,12 @@
 #define CONVERSATION "ipc/role_logger.def"
 #include "ipc/conversation.h"
 
-enum { TEXT_MAX = 2048, FIELDS_ROOM = 16384 };
+enum { TEXT_MAX = 2048, FIELDS_ROOM = 16384, KEPT_ROOM = 32 << 10 };
+
+/* In front of the fields of an entry that waits for a logger. */
+struct kept {
+	uint32_t event, length;
+};
 
 struct journal {
 	pthread_mutex_t lock;
@@ -15,6 +20,8 @@ struct journal {
 	uint32_t lost;
 	struct frame *field, *entry;
 	char fields[FIELDS_ROOM];
+	size_t kept; /* bytes */
+	char room[KEPT_ROOM];
 };
 
 struct journal *journal_new(void)
@@ -30,11 +37,44 @@ struct journal *journal_new(void)
 	return j;
 }
 
+static err send_entry(struct journal *j, uint32_t event, str fields)
+{
+	struct msg_log_entry entry = { .event = event, .lost = j->lost, .fields = fields };
+	TRY(msg_send_log_entry(&j->channel, 0, &entry));
+	j->lost = 0;
+	return OK;
+}
+
+static void keep(struct journal *j, uint32_t event, str fields)
+{
+	struct kept head = { event, (uint32_t)fields.n };
+	if (fields.n + sizeof head > KEPT_ROOM - j->kept) {
+		j->lost++;
+		return;
+	}
+	memcpy(j->room + j->kept, &head, sizeof head);
+	memcpy(j->room + j->kept + sizeof head, fields.p, fields.n);
+	j->kept += sizeof head + fields.n;
+}
+
+static void send_kept(struct journal *j)
+{
+	struct kept head;
+	for (size_t at = 0; at < j->kept; at += sizeof head + head.length) {
+		memcpy(&head, j->room + at, sizeof head);
+		if (failed(send_entry(j, head.event, str_from(j->room + at + sizeof head, head.length))))
+			j->lost++;
+	}
+	j->kept = 0;
+}
+
 void journal_connect(struct journal *j, int fd)
 {
 	pthread_mutex_lock(&j->lock);
 	channel_close(&j->channel);
 	j->channel.fd = fd;
+	if (fd >= 0)
+		send_kept(j);
 	pthread_mutex_unlock(&j->lock);
 }
 
@@ -51,11 +91,11 @@ static void send(struct journal *j, enum log_event event, const struct log_field
 			records.n = before; /* a field that does not fit is left out; the entry is worth more */
 		records.lost = false;
 	}
-	struct msg_log_entry entry = { .event = event, .lost = j->lost, .fields = buf_str(&records) };
-	if (failed(msg_send_log_entry(&j->channel, 0, &entry)))
+	err e = j->channel.fd >= 0 ? send_entry(j, event, buf_str(&records)) : FAIL(CLOSED);
+	if (e.code == ERR_CLOSED)
+		keep(j, event, buf_str(&records));
+	else if (failed(e))
 		j->lost++;
-	else
-		j->lost = 0;
 }
 
 static void sink(void *to, enum log_event event, const struct log_field *fields)

@@ -59,8 +59,8 @@ static void entry_test(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
-/* Entries without a logger, and those that do not fit, are counted, and the next one that arrives tells how many. */
-static void lost_test(void **state)
+/* Entries without a logger wait for the next one, as many as there is room for. */
+static void kept_test(void **state)
 {
 	(void)state;
 	struct journal *j = new_journal();
@@ -69,9 +69,34 @@ static void lost_test(void **state)
 	for (int i = 0; i < 3; i++)
 		say(&log);
 	struct channel logger = connect_logger(j);
+	for (int i = 0; i < 3; i++) {
+		check_err("kept before the first", msg_expect_log_entry(&logger, &entry), ERR_NONE);
+		assert_int_equal(entry.event, EV_started);
+		assert_int_equal(entry.lost, 0);
+	}
+	channel_close(&logger);
+	enum { MANY = 5000 };
+	for (int i = 0; i < MANY; i++)
+		say(&log);
+	logger = connect_logger(j);
+	unsigned arrived = 0;
+	while (!failed(msg_expect_log_entry(&logger, &entry)))
+		arrived++;
+	assert_true(arrived > 100 && arrived < MANY);
 	say(&log);
-	check_err("entry", msg_expect_log_entry(&logger, &entry), ERR_NONE);
-	assert_int_equal(entry.lost, 3);
+	check_err("one more", msg_expect_log_entry(&logger, &entry), ERR_NONE);
+	channel_close(&logger);
+	journal_connect(j, -1);
+}
+
+/* Entries that do not fit are counted, and the next one that arrives tells how many. */
+static void lost_test(void **state)
+{
+	(void)state;
+	struct journal *j = journal_new();
+	struct log log = journal_log(j);
+	struct msg_log_entry entry = { 0 };
+	struct channel logger = connect_logger(j);
 	enum { MANY = 5000 };
 	for (int i = 0; i < MANY; i++)
 		say(&log);
@@ -124,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entry_test),
+		cmocka_unit_test(kept_test),
 		cmocka_unit_test(lost_test),
 		cmocka_unit_test(long_test),
 	};
