@@ -298,7 +298,7 @@ static void on_exit_of(void *to, uint32_t events)
 	describe(&reason, status);
 	if (!expected)
 		tell_death(p, pid, buf_str(&reason));
-	supervision_ended(s, p, was, expected);
+	supervision_ended(s, p, was);
 }
 
 static err watch(struct process *p)
@@ -359,7 +359,7 @@ void process_start_or_retry(struct process *p)
 	LOG(&s->service.log, process_died, F_TEXT("process_role", str_of(p->name)), F_TEXT("reason", buf_str(&b)));
 	if (!s->ready)
 		s->setup->complain(s->setup->to, buf_str(&b));
-	supervision_ended(s, p, PROCESS_STARTING, false);
+	supervision_ended(s, p, PROCESS_STARTING);
 }
 
 static void out_of_patience(void *to) { process_give_up(to); }

@@ -80,7 +80,7 @@ void supervision_stop(struct supervisor *s)
 
 /* ---- a death ---- */
 
-static void mailbox_ended(struct supervisor *s, struct process *p, enum process_state was, bool expected)
+static void mailbox_ended(struct supervisor *s, struct process *p, enum process_state was)
 {
 	uint32_t account = p->account;
 	bool wanted = p->wanted, served = was != PROCESS_STARTING;
@@ -90,7 +90,7 @@ static void mailbox_ended(struct supervisor *s, struct process *p, enum process_
 		return;
 	if (!served)
 		mailboxes_failed(s, account, S("the mailbox process ended at its start"));
-	else if (wanted && expected)
+	else if (wanted) /* also when it was killed: its mailroom may have seen that, and asked again, before us */
 		mailboxes_start(s, account);
 }
 
@@ -102,10 +102,10 @@ static void start_again_later(struct supervisor *s, struct process *p)
 	process_try_again(p);
 }
 
-void supervision_ended(struct supervisor *s, struct process *p, enum process_state was, bool expected)
+void supervision_ended(struct supervisor *s, struct process *p, enum process_state was)
 {
 	if (p->account != 0) {
-		mailbox_ended(s, p, was, expected);
+		mailbox_ended(s, p, was);
 	} else if (!s->ready && !s->stopping) {
 		s->broken = true;
 		supervision_stop(s);

@@ -5,7 +5,7 @@
 
 /* p serves now. */
 void supervision_changed(struct supervisor *s, struct process *p);
-/* p has ended, or could not be started. was: its state before; expected: that was in order. p may be gone afterwards. */
-void supervision_ended(struct supervisor *s, struct process *p, enum process_state was, bool expected);
+/* p has ended, or could not be started. was: its state before. p may be gone afterwards. */
+void supervision_ended(struct supervisor *s, struct process *p, enum process_state was);
 /* Ends all processes, phase after phase, then the loop. */
 void supervision_stop(struct supervisor *s);
