@@ -3,6 +3,7 @@
 
 #include "os/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -135,6 +136,28 @@ static err check_owner(int fd, const char *path, const char *name, const struct 
 	return OK;
 }
 
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
+	bool empty = folder != NULL;
+	if (folder == NULL) {
+		fd_close(&copy);
+		return false;
+	}
+	for (struct dirent *d = readdir(folder); d != NULL && empty; d = readdir(folder))
+		empty = str_eq(str_of(d->d_name), S(".")) || str_eq(str_of(d->d_name), S(".."));
+	closedir(folder);
+	return empty;
+}
+
+/* Ours and empty: made, and the power went before it was given away. */
+static bool was_left_behind(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && is_empty(fd);
+}
+
 err folder_open_in(
 	int parent, const char *path, const char *name, const struct user *owner, int *out, struct buf *reason)
 {
@@ -145,7 +168,7 @@ err folder_open_in(
 	if (fd < 0)
 		return cannot(reason, "open a folder in", path);
 	err e = OK;
-	if (made && owner->changes && fchown(fd, owner->uid, owner->gid) != 0)
+	if (owner->changes && (made || was_left_behind(fd)) && fchown(fd, owner->uid, owner->gid) != 0)
 		e = cannot(reason, "give away a folder in", path);
 	if (!failed(e))
 		e = check_owner(fd, path, name, owner, reason);
