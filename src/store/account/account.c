@@ -145,10 +145,12 @@ static err make_first_folders(struct account *a)
 		{ S("INBOX"), 0 },
 	};
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		struct folder_status there; /* from before a crash; it has its use already */
 		uint32_t uidvalidity;
-		err e = account_create(a, folders[i].name, folders[i].uses, &uidvalidity);
-		if (failed(e) && e.code != ERR_EXISTS)
-			return e;
+		err e = account_folder(a, folders[i].name, &there);
+		if (e.code == ERR_ABSENT)
+			e = account_create(a, folders[i].name, folders[i].uses, &uidvalidity);
+		TRY(e);
 		TRY(account_subscribe(a, folders[i].name, true));
 	}
 	return OK;

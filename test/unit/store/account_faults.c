@@ -162,6 +162,32 @@ static void fail_every(enum sql_deed deed, const char *name)
 	}
 }
 
+/* Making an account fails at every place in turn; the next opening makes the rest. */
+static void test_failing_first_opening(void **state)
+{
+	(void)state;
+	fault.struck = true;
+	for (unsigned n = 1; fault.struck && n < 1000; n++) {
+		unlink("account.db");
+		unlink("account.db-wal");
+		struct account *a = NULL;
+		struct folder_status *list;
+		size_t count;
+		fault.deed = SQL_DEED_WRITE;
+		fault.countdown = n;
+		fault.struck = false;
+		sql_fault = strike;
+		if (!failed(account_open("account.db", 100, NULL, &a)))
+			account_close(&a);
+		sql_fault = NULL;
+		a = open_account();
+		check_err("folders", account_folders(a, arena, &list, &count), ERR_NONE);
+		assert_int_equal(count, 6);
+		account_close(&a);
+	}
+	assert_false(fault.struck);
+}
+
 static void test_failing_writes(void **state)
 {
 	(void)state;
@@ -185,6 +211,7 @@ int main(void)
 #define WITH_FOLDER(f) cmocka_unit_test_setup_teardown(f, enter_folder, leave_folder)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(test_power_cuts),
+		WITH_FOLDER(test_failing_first_opening),
 		WITH_FOLDER(test_failing_writes),
 		WITH_FOLDER(test_failing_syncs),
 		WITH_FOLDER(test_failing_allocations),
