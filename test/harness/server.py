@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -23,8 +24,9 @@ def build_folder():
     return pathlib.Path(os.environ.get("SIEGEL_BUILD", ROOT / "b"))
 
 
-def free_offset():
-    """A port offset at which all our ports are free. Tests may run side by side, so it begins at a place of its own."""
+def free_offset(earlier=0):
+    """A port offset at which all our ports are free, the one behind so many earlier ones. Tests may run side by side, so it
+    begins at a place of its own."""
     start = 20000 + os.getpid() % 350 * 100
     for offset in list(range(start, 60000, 1000)) + list(range(20000, start, 1000)):
         with contextlib.ExitStack() as sockets:
@@ -34,7 +36,9 @@ def free_offset():
                     s.bind(("127.0.0.1", port + offset))
             except OSError:
                 continue
+        if earlier == 0:
             return offset
+        earlier -= 1
     raise RuntimeError("no free ports")
 
 
@@ -96,23 +100,23 @@ class Server:
         return address
 
     # ---- life --------------------------------------------------------------------------------------------------------
-    def start(self, timeout=30):
-        command = [str(build_folder() / "siegel"), "serve", "-c", str(self.conf)]
+    def start(self, timeout=30, wrapper=(), keep=()):
+        """wrapper: words in front of the command, such as those of a tracer; keep: descriptors that it inherits."""
+        command = [*wrapper, str(build_folder() / "siegel"), "serve", "-c", str(self.conf)]
         for setting in self.settings:
             command += ["--set", setting]
-        self.stderr = open(self.base / "stderr", "a")
-        self.process = subprocess.Popen(self.as_user(command), stdout=subprocess.PIPE, stderr=self.stderr, text=True,
-                                        start_new_session=True)
+        with open(self.base / "stderr", "a") as errors:
+            self.process = subprocess.Popen(self.as_user(command), stdout=subprocess.PIPE, stderr=errors, pass_fds=keep,
+                                            start_new_session=True)
+        out = self.process.stdout.fileno()
         deadline = time.monotonic() + timeout
-        os.set_blocking(self.process.stdout.fileno(), False)
-        said = ""
-        while "\n" not in said:
-            with contextlib.suppress(BlockingIOError):
-                said += os.read(self.process.stdout.fileno(), 4096).decode()
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"serve did not get ready: {said!r}\n{(self.base / 'stderr').read_text()}\n{self.log_text()[-4000:]}")
-            time.sleep(0.01)
-        assert said == "ready\n", said
+        said = b""
+        while b"\n" not in said:
+            if select.select([out], [], [], max(0, deadline - time.monotonic()))[0] and (more := os.read(out, 100)):
+                said += more
+                continue
+            raise AssertionError(f"serve did not get ready: {said!r}\n{(self.base / 'stderr').read_text()}\n{self.log_text()[-4000:]}")
+        assert said == b"ready\n", said
 
     def stop(self):
         if self.process is None:
@@ -173,7 +177,10 @@ class Server:
     def clean(self):
         if self.process is not None:
             self.kill()
-        shutil.rmtree(self.base, ignore_errors=True)
+        if "SIEGEL_KEEP" in os.environ:
+            print(f"kept: {self.base}")
+        else:
+            shutil.rmtree(self.base, ignore_errors=True)
 
     # ---- log ---------------------------------------------------------------------------------------------------------
     def log_text(self):
@@ -181,7 +188,8 @@ class Server:
         return path.read_text() if path.exists() else ""
 
     def log(self, event=None):
-        entries = [json.loads(line) for line in self.log_text().splitlines()]
+        text = self.log_text()
+        entries = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]  # the last may be on its way
         return [e for e in entries if event is None or e["event"] == event]
 
     def check_log(self):
