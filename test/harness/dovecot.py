@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Dovecot of the tests' own: Debian's program with our configuration, in a folder that goes away again."""
+import grp
 import os
 import pathlib
+import pwd
 import shutil
 import socket
 import subprocess
@@ -94,8 +96,8 @@ class Dovecot:
     def configuration(self):
         uid = MAIL_UID if os.getuid() == 0 else os.getuid()
         gid = MAIL_UID if os.getuid() == 0 else os.getgid()
-        user = "dovecot" if os.getuid() == 0 else str(uid)
-        group = "dovecot" if os.getuid() == 0 else str(gid)
+        user = "dovecot" if os.getuid() == 0 else pwd.getpwuid(uid).pw_name
+        group = "dovecot" if os.getuid() == 0 else grp.getgrgid(gid).gr_name
         mailboxes = "".join(f"  mailbox {name} {{\n    auto = subscribe\n    special_use = \\{use}\n  }}\n"
                             for name, use in SPECIAL) + "  mailbox INBOX {\n    auto = subscribe\n  }\n"
         return CONFIGURATION.format(folder=self.folder, port=self.port, uid=uid, gid=gid, user=user, group=group,
