@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tls/tls.h"
-
-#include "base/openssl.h"
+#include "tls/inside.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -12,13 +10,6 @@
 
 struct tls_server {
 	SSL_CTX *context;
-};
-
-struct tls {
-	SSL *ssl;
-	short wants;
-	bool broken; /* after a fatal error nothing may be said any more, not even goodbye */
-	const char *failure;
 };
 
 /* Forward secrecy and authenticated encryption only (RFC 9325 4.2). */
@@ -36,23 +27,31 @@ void tls_prepare(void)
 	}
 }
 
-static SSL_CTX *make_context(enum tls_version minimum)
+SSL_CTX *tls_context(const SSL_METHOD *method, enum tls_version minimum)
 {
-	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *c = SSL_CTX_new(method);
 	if (c == NULL)
 		return NULL;
 	SSL_CTX_set_options(c, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
 				       SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(
 		c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_num_tickets(c, 1);
 	SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_session_id_context(c, (const unsigned char *)"siegel", 6);
 	if (SSL_CTX_set_min_proto_version(c, minimum == TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
 		SSL_CTX_set_cipher_list(c, tls12_ciphers) == 1 && SSL_CTX_set1_groups_list(c, groups) == 1)
 		return c;
 	SSL_CTX_free(c);
 	return NULL;
+}
+
+static SSL_CTX *make_context(enum tls_version minimum)
+{
+	SSL_CTX *c = tls_context(TLS_server_method(), minimum);
+	if (c == NULL)
+		return NULL;
+	SSL_CTX_set_num_tickets(c, 1);
+	SSL_CTX_set_session_id_context(c, (const unsigned char *)"siegel", 6);
+	return c;
 }
 
 /* The server's certificate first, those that lead to a root after it. */
@@ -116,13 +115,19 @@ void tls_server_free(struct tls_server **server)
 	*server = NULL;
 }
 
-struct tls *tls_accept(struct tls_server *server, int fd)
+struct tls *tls_new(SSL_CTX *context, int fd)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
-	if (tls == NULL || (tls->ssl = SSL_new(server->context)) == NULL || SSL_set_fd(tls->ssl, fd) != 1)
+	if (tls == NULL || (tls->ssl = SSL_new(context)) == NULL || SSL_set_fd(tls->ssl, fd) != 1)
 		abort(); /* no memory: the process ends, and another one is started */
-	SSL_set_accept_state(tls->ssl);
 	tls->wants = POLLIN;
+	return tls;
+}
+
+struct tls *tls_accept(struct tls_server *server, int fd)
+{
+	struct tls *tls = tls_new(server->context, fd);
+	SSL_set_accept_state(tls->ssl);
 	return tls;
 }
 
@@ -156,7 +161,9 @@ static err outcome(struct tls *tls, int result)
 		return FAIL(CLOSED);
 	default:
 		tls->broken = true;
-		tls->failure = ERR_reason_error_string(ERR_peek_error());
+		tls->failure = SSL_get_verify_result(tls->ssl) != X509_V_OK
+				       ? X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl))
+				       : ERR_reason_error_string(ERR_peek_error());
 		return FAIL(TLS);
 	}
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both sides of a connection share. */
+#pragma once
+/* Before ours: base/openssl.h says why. */
+#include "base/openssl.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "tls/tls.h"
+
+struct tls {
+	SSL *ssl;
+	short wants;
+	bool broken; /* after a fatal error nothing may be said any more, not even goodbye */
+	const char *failure;
+};
+
+/* With our policy of versions and algorithms. NULL: the library refused. */
+SSL_CTX *tls_context(const SSL_METHOD *method, enum tls_version minimum);
+/* Never NULL. */
+struct tls *tls_new(SSL_CTX *context, int fd);
