@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 import commands
+import deftable
 from gen_man import roff
 
 HEAD = r""".\" Made by tools/gen_command_man.py from src/tool/commands.def.
@@ -87,11 +88,11 @@ siegel check
 siegel serve
 .Ed
 .Pp
-What became of a message:
-.Bd -literal -offset indent
-siegel log trace 5f0c9a3e
-.Ed
-.Sh SEE ALSO
+Each command:
+.Pp
+"""
+
+SEE_ALSO = r""".Sh SEE ALSO
 .Xr siegel.yaml 5
 """
 
@@ -118,7 +119,10 @@ def page(top):
                 what = f"Ar {parameter.label}" if parameter.kind == "OPERAND" else usage(parameter).removeprefix("Op ")
                 lines.append(f".It {what}\n{roff(parameter.help)}\n")
             lines.append(".El\n")
-    return "".join(lines) + TAIL
+    lines.append(TAIL)
+    for _, fields in deftable.rows(pathlib.Path(top) / "src" / "tool" / "examples.def", "EXAMPLE"):
+        lines.append(f"{roff(fields[2])}\n.Dl {roff(fields[1])}\n")
+    return "".join(lines) + SEE_ALSO
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* siegel check: what would stop the server, what will surprise its administrator, and what nobody has decided yet. Each
  * finding is one line; the exit status is 1 when there is an error among them. */
+#include "conf/check.h"
 #include "role/supervisor/keys.h"
 #include "role/supervisor/ports.h"
 #include "role/supervisor/rows.h"
 #include "tool/certificate.h"
 #include "tool/client.h"
 #include "tool/finding.h"
-#include "tool/live/live.h"
+#include "tool/holder.h"
+#include "tool/live.h"
 #include "tool/run.h"
 
 #include <stdio.h>
@@ -96,6 +98,26 @@ static void check_certificate(struct check *c)
 
 /* ---- ports and neighbours ---- */
 
+/* Who is in the way, for each port that is needed. */
+static unsigned name_holders(struct check *c)
+{
+	const struct conf_list *services = &c->conf.server.services;
+	unsigned named = 0;
+	for (size_t i = 0; i < services->count; i++) {
+		const struct conf_service *s = conf_service_find(services->items[i]);
+		struct holder holder;
+		if (s == NULL || !holder_find((unsigned)(s->port + c->conf.server.port_offset), &holder))
+			continue;
+		char who[FINDING_MAX] = "a program of another user (ask again as root)";
+		if (holder.pid != 0)
+			snprintf(who, sizeof who, "%s (process %d)", holder.name, holder.pid);
+		finding(&c->found, "error", "ports", "port %u (%s) is held by %s: stop it, or set server.port_offset",
+			(unsigned)(s->port + c->conf.server.port_offset), s->name, who);
+		named++;
+	}
+	return named;
+}
+
 static void check_ports(struct check *c)
 {
 	static struct ports ports;
@@ -103,10 +125,11 @@ static void check_ports(struct check *c)
 	struct buf reason = BUF_ON(room);
 	if (c->runs)
 		return;
-	if (failed(ports_open(&c->conf.server, NULL, &ports, &reason)))
-		finding(&c->found, "error", "ports", "%.*s", ARG(buf_str(&reason)));
-	else
+	err e = ports_open(&c->conf.server, NULL, &ports, &reason);
+	if (!failed(e))
 		ports_close(&ports);
+	else if (e.code != ERR_BUSY || name_holders(c) == 0)
+		finding(&c->found, "error", "ports", "%.*s", ARG(buf_str(&reason)));
 }
 
 /* W9: one mail server on a machine. */
@@ -149,6 +172,15 @@ static void check_decisions(struct check *c)
 	if (f->log.addresses == defaults.log.addresses)
 		finding(&c->found, "decide", "log.addresses",
 			"people's addresses stand in the log in full, the default");
+	if (f->smtp.message_max == defaults.smtp.message_max)
+		finding(&c->found, "decide", "smtp.message_max", "messages up to %d MiB are taken, the default",
+			(int)(f->smtp.message_max >> 20));
+	if (f->login.password_length == defaults.login.password_length)
+		finding(&c->found, "decide", "login.password_length",
+			"chosen passwords have at least %d characters, the default", (int)f->login.password_length);
+	if (f->server.services.count == defaults.server.services.count)
+		finding(&c->found, "decide", "server.services",
+			"all services are offered, the default: name those that are used");
 	if (f->accounts.quota == 0)
 		finding(&c->found, "decide", "accounts.quota", "an account may fill the disk");
 	if (str_find(s->hostname, '.') == STR_NONE)

@@ -35,6 +35,13 @@ const struct command commands[] = {
 };
 const size_t commands_count = sizeof commands / sizeof *commands;
 
+const struct example examples[] = {
+#define EXAMPLE(command, line, help) { command, line, help },
+#include "tool/examples.def"
+#undef EXAMPLE
+};
+const size_t examples_count = sizeof examples / sizeof *examples;
+
 int refuse(const char *format, ...)
 {
 	va_list list;

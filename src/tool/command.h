@@ -31,6 +31,12 @@ struct command {
 extern const struct command commands[];
 extern const size_t commands_count;
 
+struct example {
+	const char *command, *line, *help;
+};
+extern const struct example examples[];
+extern const size_t examples_count;
+
 enum { WORDS_MAX = 32, OVERRIDES_MAX = 64 };
 enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE };
 

@@ -36,6 +36,13 @@ static void print_parameter(const struct parameter *p)
 	printf("  %-*s%s\n", COLUMN, left, p->help);
 }
 
+static void print_example(const struct command *c)
+{
+	for (size_t i = 0; i < examples_count; i++)
+		if (str_eq(str_of(examples[i].command), str_of(c->words)))
+			printf("\nExample:\n  %s\n  %s\n", examples[i].line, examples[i].help);
+}
+
 void help_command(const struct command *c)
 {
 	fputs("Usage: ", stdout);
@@ -46,6 +53,7 @@ void help_command(const struct command *c)
 	for (const struct parameter *p = c->parameters; p->name != NULL; p++)
 		print_parameter(p);
 	print_common();
+	print_example(c);
 }
 
 void help_group(str group)

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -235,6 +236,18 @@ def test_a_port_in_use_is_explained(stopped):
     assert code == 1 and f"port {stopped.port('smtp')} (smtp)" in said and "Postfix" in said
 
 
+def test_check_names_the_program_on_a_port(stopped):
+    program = ("import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(); print('up', flush=True); "
+               "sys.stdin.read()")
+    with subprocess.Popen(stopped.as_user([sys.executable, "-c", program, str(stopped.port("submission"))]),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"up\n"
+        done = stopped.command("check", check=False)
+        other.stdin.close()
+    assert done.returncode == 1
+    assert f"port {stopped.port('submission')} (submission) is held by" in done.stdout and f"(process {other.pid})" in done.stdout
+
+
 def test_a_key_that_others_can_read_is_refused(stopped):
     os.chmod(stopped.folder / "keys" / "tls.key", 0o644)
     code, said = serve(stopped)
@@ -285,8 +298,8 @@ def test_readiness_is_told_to_the_service_manager(stopped, tmp_path):
 def test_check_finds_what_is_to_be_decided(stopped):
     done = stopped.command("check", "--json")
     subjects = {json.loads(line)["subject"] for line in done.stdout.splitlines()}
-    assert {"server.administrator", "server.deputy", "log.retention_days", "certificate",
-            "postmaster@example.test"} <= subjects
+    assert {"server.administrator", "server.deputy", "server.services", "log.retention_days", "log.addresses", "accounts.quota",
+            "smtp.message_max", "login.password_length", "certificate", "postmaster@example.test"} <= subjects
     stopped.conf.write_text(stopped.conf.read_text().replace("mail.example.test", "other.example.test"))
     done = stopped.command("check", check=False)
     assert done.returncode == 1 and "not for other.example.test" in done.stdout

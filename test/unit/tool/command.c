@@ -62,6 +62,26 @@ static void good_lines(void **state)
 	}
 }
 
+/* Each command has an example, which it understands. */
+static void examples_are_understood(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < commands_count; i++) {
+		unsigned found = 0;
+		for (size_t k = 0; k < examples_count; k++)
+			found += str_eq(str_of(examples[k].command), str_of(commands[i].words));
+		if (found != 1)
+			fail_msg("%s has %u examples, want 1", commands[i].words, found);
+	}
+	for (size_t i = 0; i < examples_count; i++) {
+		struct call call;
+		int status;
+		if (!parse(examples[i].line, &call, &status))
+			fail_msg("%s: not understood", examples[i].line);
+		check_str(examples[i].line, str_of(call.command->words), str_of(examples[i].command));
+	}
+}
+
 static void bad_lines(void **state)
 {
 	(void)state;
@@ -134,7 +154,8 @@ static void the_table(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(bad_lines),
-		cmocka_unit_test(where_the_configuration_is), cmocka_unit_test(the_table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(examples_are_understood),
+		cmocka_unit_test(bad_lines), cmocka_unit_test(where_the_configuration_is),
+		cmocka_unit_test(the_table) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

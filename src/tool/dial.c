@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tool/live/dial.h"
+#include "tool/dial.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "os/clock.h"
 #include "os/random.h"
-#include "tool/live/live.h"
+#include "tool/live.h"
 
 enum { MESSAGE_MAX = 4096, FETCHED_MAX = 32 << 10, COMMAND_MAX = 800, LOOKS = 200, LOOK_MS = 50 };
 

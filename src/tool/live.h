@@ -4,12 +4,12 @@
 #include "conf/conf.h"
 #include "role/supervisor/folders.h"
 #include "tool/finding.h"
-#include "tool/live/dial.h"
+#include "tool/dial.h"
 
 /* trusted: the certificates in keys/tls.crt, PEM. Each step and each attempt is one finding, "ok" or "error". */
 void live_check(const struct folders *folders, const struct conf *conf, str trusted, struct findings *found);
 
-/* ---- for the files in this folder ---- */
+/* ---- for the live_*.c ---- */
 
 enum { LIVE_NAME_MAX = 300, LIVE_PHRASE_MAX = 128, LIVE_TOKEN = 33 };
 

@@ -6,7 +6,7 @@
 #include "os/clock.h"
 #include "tool/client.h"
 #include "tool/fields.h"
-#include "tool/live/live.h"
+#include "tool/live.h"
 
 enum { ROOM = 1400, LINE_BUDGET = 64 << 10, TAKEN_WORDS = 2 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tool/live/live.h"
+#include "tool/live.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "os/clock.h"
-#include "tool/live/live.h"
+#include "tool/live.h"
 
 enum { NAME_ROOM = 700, SILENCE_MS = 300 };
 
