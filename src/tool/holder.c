@@ -6,25 +6,47 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 512, LISTENING = 0x0a };
+enum { LINE_MAX_BYTES = 512, COLUMNS = 10 };
+enum column { LOCAL = 1, STATE = 3, INODE = 9 };
+
+static size_t cut_columns(str line, str *columns)
+{
+	size_t n = 0;
+	str word;
+	while (n < COLUMNS && str_word(&line, ' ', &word))
+		if (word.n > 0)
+			columns[n++] = str_trim(word);
+	return n;
+}
 
 /* A line of proc_pid_net(5): "sl: local:port remote:port state tx:rx tr:when retransmits uid timeout inode". */
-static bool inode_in(const char *table, unsigned port, unsigned long *inode)
+static bool is_listener(str line, str port, str *inode)
 {
-	char line[LINE_MAX_BYTES];
-	unsigned local, state;
+	str columns[COLUMNS];
+	if (cut_columns(line, columns) < COLUMNS || !str_eq(columns[STATE], S("0A")) || !str_ends(columns[LOCAL], port))
+		return false;
+	*inode = columns[INODE];
+	return true;
+}
+
+/* Writes the name of the socket as descriptors show it. */
+static bool socket_in(const char *table, unsigned port, struct buf *name)
+{
+	char line[LINE_MAX_BYTES], wanted[16];
 	bool found = false;
+	str inode;
+	snprintf(wanted, sizeof wanted, ":%04X", port & 0xffff);
 	FILE *f = fopen(table, "re");
 	while (f != NULL && !found && fgets(line, sizeof line, f) != NULL)
-		found = sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*u %lu", &local, &state,
-				inode) == 3 &&
-			state == LISTENING && local == port;
+		found = is_listener(str_of(line), str_of(wanted), &inode);
+	if (found)
+		buf_addf(name, "socket:[%.*s]", ARG(inode));
 	if (f != NULL)
 		fclose(f);
 	return found;
 }
 
-static bool holds(const char *pid, const char *socket)
+static bool holds(const char *pid, str socket)
 {
 	char path[PATH_MAX], target[64];
 	bool found = false;
@@ -32,7 +54,7 @@ static bool holds(const char *pid, const char *socket)
 	DIR *all = opendir(path);
 	for (const struct dirent *e; all != NULL && !found && (e = readdir(all)) != NULL;) {
 		ssize_t n = readlinkat(dirfd(all), e->d_name, target, sizeof target);
-		found = n > 0 && str_eq(str_from(target, (size_t)n), str_of(socket));
+		found = n > 0 && str_eq(str_from(target, (size_t)n), socket);
 	}
 	if (all != NULL)
 		closedir(all);
@@ -53,16 +75,15 @@ static void read_name(struct holder *h, const char *pid)
 
 bool holder_find(unsigned port, struct holder *out)
 {
-	char socket[48];
-	unsigned long inode = 0;
+	char room[64];
+	struct buf name = BUF_ON(room);
 	struct holder h = { .pid = 0 };
 	uint64_t pid;
-	if (!inode_in("/proc/net/tcp", port, &inode) && !inode_in("/proc/net/tcp6", port, &inode))
+	if (!socket_in("/proc/net/tcp", port, &name) && !socket_in("/proc/net/tcp6", port, &name))
 		return false;
-	snprintf(socket, sizeof socket, "socket:[%lu]", inode);
 	DIR *all = opendir("/proc");
 	for (const struct dirent *e; all != NULL && h.pid == 0 && (e = readdir(all)) != NULL;)
-		if (!failed(str_number(str_of(e->d_name), INT_MAX, &pid)) && holds(e->d_name, socket)) {
+		if (!failed(str_number(str_of(e->d_name), INT_MAX, &pid)) && holds(e->d_name, buf_str(&name))) {
 			h.pid = (int)pid;
 			read_name(&h, e->d_name);
 		}
