@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Documents do not rot: every path of the repository that a document names exists, every setting that it names is one,
-and doc/requirements.md has each requirement exactly once."""
+"""Documents do not rot: every path of the repository that a document names exists, so does every test, every setting
+that it names is one, and doc/requirements.md has each requirement exactly once."""
 import re
 
 import gen_man
 import house
 
 PATH = re.compile(r"[`(]((?:src|test|tools|doc|scripts|bench|packaging)/[\w./*-]*)[`)#]")
+TEST = re.compile(r"`(test/[\w./-]+)::(\w+)`")
 SETTING = re.compile(r"`([a-z]+)\.([a-z][a-z0-9_]+)`")
 REQUIREMENTS = {"T": 11, "A": 6, "B": 10, "C": 7, "R": 8, "U": 11, "P": 5, "N": 6, "F": 4, "W": 9, "L": 6, "D": 6, "X": 5, "O": 7}
 NO_SECTIONS = ("siegel", "account", "directory", "queue", "search", "ledger")  # siegel.log, account.db and the like
@@ -35,6 +36,9 @@ def main():
         for match in PATH.finditer(text):
             if not any(top.glob(match[1].rstrip("/"))):
                 report.add(path, house.line_of(text, match.start()), f"there is no {match[1]}")
+        for match in TEST.finditer(text):
+            if not (top / match[1]).exists() or not re.search(rf"\b{match[2]}\b", house.read(top / match[1])):
+                report.add(path, house.line_of(text, match.start()), f"there is no test {match[1]}::{match[2]}")
         for match in SETTING.finditer(text):
             if match[1] in sections and f"{match[1]}.{match[2]}" not in settings and match[2] not in ("db", "c", "h", "def"):
                 report.add(path, house.line_of(text, match.start()), f"there is no setting {match[1]}.{match[2]}")
