@@ -62,7 +62,7 @@ static err on_data(struct session *s, const struct msg_data *m, uint32_t tag)
 	return session_data(s);
 }
 
-static err receiver_hear(struct session *s, struct hear_counts *counts, struct frame *f);
+static err receiver_hear(struct session *peer, struct hear_counts *counts, struct frame *f);
 
 static bool may_be_grouped(uint16_t number) { return number == MSG_mail || number == MSG_rcpt || number == MSG_data; }
 
