@@ -11,6 +11,8 @@ enum {
 	SPOOL_OPERATIONS
 };
 
+enum { SPOOL_PAGE = 8192 }; /* bytes of a page of queue.db */
+
 extern const struct sql_store spool_store;
 
 struct spool {

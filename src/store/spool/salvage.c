@@ -16,7 +16,6 @@ enum {
 	SCRATCH = 8 << 20,    /* one message with its recipients and body */
 	PROBES_MAX = 1 << 20, /* ids tried one by one in a damaged part */
 	PROBES_AT_ONCE = 1000,
-	PAGE_BYTES = 4096,
 };
 
 enum direction { UP, DOWN, PROBE, FINISHED };
@@ -73,7 +72,7 @@ static bool find(char name[NAME_MAX_BYTES])
  * differs from "valid for") a copy stands in for the broken one. SQLite file format 1.3. */
 static void mend_first_page(const char *name)
 {
-	uint8_t page[PAGE_BYTES];
+	uint8_t page[SPOOL_PAGE];
 	enum { SIZE = 28, FREE_FIRST = 32, FREE_COUNT = 36, CHANGES = 24, VALID_FOR = 92 };
 	int from = open("queue.db", O_RDONLY | O_CLOEXEC), to = open(name, O_RDWR | O_CLOEXEC);
 	if (from >= 0 && to >= 0 && pread(from, page, sizeof page, 0) == (ssize_t)sizeof page) {

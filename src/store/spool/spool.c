@@ -16,9 +16,8 @@
 
 enum {
 	APPLICATION = 0x51e65b01,
-	PAGE = 4096,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
-	LOG_PAGES_MAX = 1000,
+	LOG_PAGES_MAX = 4000, /* 32 MiB */
 	ARENA_BUDGET = 4096,
 	NAMES_MAX = 100, /* damaged stores of one second */
 };
@@ -48,7 +47,7 @@ static const char *const migrations[] = {
 
 const struct sql_store spool_store = {
 	.application_id = APPLICATION,
-	.page_size = PAGE,
+	.page_size = SPOOL_PAGE,
 	.migrations = migrations,
 	.migration_count = sizeof migrations / sizeof *migrations,
 	.operations = operations,

@@ -12,7 +12,7 @@
 struct spool;
 
 /* The largest body that stands in the database: what is longer costs less as a file of its own. */
-enum { SPOOL_INLINE_MAX = 64 << 10 };
+enum { SPOOL_INLINE_MAX = 128 << 10 };
 enum { SPOOL_NUMBER = 16 };
 
 enum spool_flag { SPOOL_UTF8 = 1 << 0, SPOOL_SPAM = 1 << 1, SPOOL_FILE = 1 << 2 };

@@ -259,6 +259,8 @@ static void make_image(void)
 	close(fd);
 }
 
+enum { PAGE_BYTES = 8192 }; /* of queue.db */
+
 /* The store with some bytes of one page overwritten, as if the process had been killed: with a log beside. */
 static void lay_damaged(size_t page, bool killed)
 {
@@ -266,8 +268,8 @@ static void lay_damaged(size_t page, bool killed)
 	memset(garbage, 0xa5, sizeof garbage);
 	int fd = open("queue.db", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	assert_int_equal(write(fd, image, image_size), image_size);
-	assert_int_equal(
-		pwrite(fd, garbage, sizeof garbage, (off_t)(page * 4096 + (page == 0 ? 100 : 0))), sizeof garbage);
+	assert_int_equal(pwrite(fd, garbage, sizeof garbage, (off_t)(page * PAGE_BYTES + (page == 0 ? 100 : 0))),
+		sizeof garbage);
 	close(fd);
 	if (killed) {
 		fd = open("queue.db-wal", O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -306,7 +308,7 @@ static void test_damage(void **state)
 {
 	(void)state;
 	make_image();
-	size_t pages = image_size / 4096, recovered = 0, runs = 0;
+	size_t pages = image_size / PAGE_BYTES, recovered = 0, runs = 0;
 	for (size_t page = 0; page < pages; page += page < 8 ? 1 : pages / 6) {
 		lay_damaged(page, page % 2 == 0);
 		house_open(NULL);
