@@ -70,7 +70,12 @@ class Server:
         if self.name == "siegel":
             self.shell("siegel_accounts")
         filled = pathlib.Path(self.environment["BENCH"]) / f"filled.{self.name}"
-        if not filled.exists() and self.shell(f"{HERE}/fill.sh {self.name} {self.imap}", capture_output=True).returncode == 0:
+        if filled.exists():
+            return
+        done = self.shell(f"{HERE}/fill.sh {self.name} {self.imap}", capture_output=True)
+        if done.returncode:
+            print(f"{self.name}: the big mailbox is not filled: {done.stdout.strip()} {done.stderr.strip()}", file=sys.stderr)
+        else:
             filled.touch()
 
 
