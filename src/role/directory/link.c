@@ -3,6 +3,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/random.h"
+#include "role/directory/alarm.h"
 #include "role/directory/session.h"
 
 #define CONVERSATION "ipc/directory_hasher.def"
@@ -12,6 +13,8 @@
 #define CONVERSATION "ipc/filter_directory.def"
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/mailbox_directory.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
 
 enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000, FRAMES_A_TURN = 64 };
@@ -29,6 +32,7 @@ static const struct {
 	{ "mailroom", LINK_MAILROOM },
 	{ "filter", LINK_FILTER },
 	{ "mailbox", LINK_MAILBOX },
+	{ "logger", LINK_LOGGER },
 };
 
 static const char *link_name(const struct link *l)
@@ -120,6 +124,20 @@ static err on_usage(struct link *l, const struct msg_usage *m, uint32_t tag)
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
+static err on_alarm(struct link *l, const struct msg_alarm *m, uint32_t tag)
+{
+	(void)tag;
+	alarm_mail(l->role, m->event, m->entry);
+	return OK;
+}
+
+#define CONVERSATION "ipc/logger_directory.def"
+#define HEAR logger_hear
+#define HEAR_PEER struct link
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
 static err hear(struct link *l)
 {
 	switch (l->kind) {
@@ -137,6 +155,8 @@ static err hear(struct link *l)
 		return filter_hear(l, &l->heard, l->channel.in);
 	case LINK_MAILBOX:
 		return mailbox_hear(l, &l->heard, l->channel.in);
+	case LINK_LOGGER:
+		return logger_hear(l, &l->heard, l->channel.in);
 	}
 	frame_drop(l->channel.in);
 	return FAIL(SYNTAX);

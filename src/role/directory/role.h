@@ -28,6 +28,7 @@ enum link_kind {
 	LINK_MAILROOM,
 	LINK_FILTER,
 	LINK_MAILBOX,
+	LINK_LOGGER,
 };
 
 /* The channel to another process. */
@@ -57,6 +58,8 @@ struct directory_role {
 	struct frame *scratch; /* for records */
 	char *records;         /* DIRECTORY_RECORDS bytes */
 	struct loop_timer tidy;
+	int64_t alarms_since; /* clock_ms() */
+	unsigned alarms_mailed;
 	char dummy_hash[DIRECTORY_HASH_MAX + 1]; /* of a password that nobody knows: for logins that nobody has */
 };
 

@@ -11,6 +11,8 @@
 
 #define CONVERSATION "ipc/role_logger.def"
 #include "ipc/conversation.h"
+#define CONVERSATION "ipc/logger_directory.def"
+#include "ipc/conversation.h"
 
 enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, DAY_MS = 86400000 };
 
@@ -58,6 +60,14 @@ static void follow(struct logger *l, str line)
 		}
 }
 
+/* A person is told by mail, if that works just now; in any case it stands in the list. */
+static void tell(struct logger *l, enum log_event event, str entry)
+{
+	const struct msg_alarm m = { .event = (uint64_t)event, .entry = entry };
+	if (l->directory.fd >= 0 && msg_send_alarm(&l->directory, 0, &m).code == ERR_CLOSED)
+		channel_close(&l->directory);
+}
+
 void logger_take(
 	struct logger *l, const struct log_origin *origin, enum log_event event, const struct log_field *fields)
 {
@@ -73,7 +83,9 @@ void logger_take(
 	if (line.lost)
 		return;
 	if (level == LOG_ALARM) {
-		alarms_add(&l->alarms, event, str_slice(buf_str(&line), 0, line.n - 1), origin->utc_ms);
+		str entry = str_slice(buf_str(&line), 0, line.n - 1);
+		if (alarms_add(&l->alarms, event, entry, origin->utc_ms))
+			tell(l, event, str_slice(entry, 0, ALARM_TEXT_MAX));
 		IGNORE(alarms_save(&l->alarms)); /* it stands in the log as well */
 	}
 	if (line.n > l->output.room - l->output.n)
@@ -172,10 +184,14 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	struct logger *l = s->state;
 	(void)account;
 	if (pid == 0) {
-		if (str_eq(peer, S("control")))
+		if (str_eq(peer, S("control"))) {
 			admin_door_connect(l->door, fd);
-		else
+		} else if (str_eq(peer, S("directory"))) {
+			channel_close(&l->directory);
+			l->directory = channel_of(fd, s->in, s->out);
+		} else {
 			fd_close(&fd);
+		}
 		return;
 	}
 	struct peer *p = peer.n <= sizeof p->role ? peer_new(l) : NULL;
@@ -205,6 +221,7 @@ static void prepare(struct service *s)
 	logger.output = BUF_ON(logger.output_room);
 	logger.peers = arena_new("log channels", PEERS_BUDGET);
 	logger.file.fd = -1;
+	logger.directory.fd = -1;
 	s->state = &logger;
 	s->log = (struct log){ .sink = own_entry, .to = &logger };
 	logger.door = admin_door_new(s, logger_verbs, &logger);

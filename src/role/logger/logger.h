@@ -17,6 +17,7 @@ struct logger {
 	struct hash_key pseudonyms;
 	int64_t pseudonyms_day;
 	enum log_level least;
+	struct channel directory; /* which has alarms mailed */
 	struct arena *peers;
 	struct peer *free_peers;
 	struct buf output;  /* lines that wait for their write */

@@ -199,6 +199,30 @@ static err on_envelope(struct link *l, const struct msg_envelope *m, uint32_t ta
 	return e;
 }
 
+/* A message of the server's own: nobody waits for an answer, and there is nothing to be judged. */
+static err on_own(struct link *l, const struct msg_own *own, uint32_t tag)
+{
+	struct queue *q = l->q;
+	(void)tag;
+	struct message *m = own->transaction.n == SPOOL_NUMBER ? find(q, own->transaction) : NULL;
+	if (m == NULL || !m->complete)
+		return FAIL(SYNTAX);
+	take_out(q, m);
+	err e = q->retiring || q->writer == NULL || disk_is_full(q) ? FAIL(BUSY) : OK;
+	if (!failed(e))
+		e = body_add(&m->body, &q->pool, m->row.number, own->text);
+	if (!failed(e))
+		e = body_end(&m->body, &q->pool);
+	if (failed(e)) {
+		message_free(&m);
+		return OK;
+	}
+	m->row.received = clock_utc_ms();
+	m->row.size = m->body.size;
+	store(m);
+	return OK;
+}
+
 #define CONVERSATION "ipc/directory_queue.def"
 #define HEAR hear
 #define HEAR_PEER struct link

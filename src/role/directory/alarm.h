@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alarms by mail. */
+#pragma once
+#include "role/directory/role.h"
+
+/* Hands `queue` a message about the alarm for the administrator and the deputy, if there are any. */
+void alarm_mail(struct directory_role *r, uint64_t event, str entry);

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An alarm reaches the people whom the configuration names, once an hour for each kind."""
+from harness import server
+
+
+def forbidden_relay(s, recipient):
+    with s.connect("smtp") as session:
+        for line in (b"EHLO x.example", b"MAIL FROM:<a@elsewhere.test>", b"RCPT TO:<" + recipient + b">"):
+            session.recv(4000)
+            session.sendall(line + b"\r\n")
+        assert session.recv(4000).startswith(b"550")
+
+
+def texts(s, login):
+    with s.connect("imaps") as session:
+        stream = session.makefile("rwb")
+        stream.readline()
+        stream.write(b"a LOGIN " + login.encode() + b" \"" + server.PASSWORD.encode() + b"\"\r\nb SELECT INBOX\r\n"
+                     b"c UID FETCH 1:* BODY.PEEK[]\r\nd LOGOUT\r\n")
+        stream.flush()
+        return stream.read().decode()
+
+
+def test_alarms_are_mailed():
+    people = ["server.administrator=anna@example.test", "server.deputy=deputy@example.test"]
+    with server.Server(settings=people) as s:
+        for login in ("kx77-anna", "kx78-bert", "kx79-cleo"):
+            s.account(login)
+        s.command("alias", "add", "deputy@example.test", "bert@example.test")
+        for _ in range(3):
+            forbidden_relay(s, b"victim@elsewhere.test")
+        s.wait_for(lambda: len(s.log("message_delivered")) >= 2)
+        for login in ("kx77-anna", "kx78-bert"):
+            text = texts(s, login)
+            assert text.count("Subject: Alarm: relay_network") == 1, text
+            assert "siegel alarm list" in text and "127.0.0" in text and "Auto-Submitted: auto-generated" in text
+        assert "Subject: Alarm" not in texts(s, "kx79-cleo")
+        assert len(s.objects("alarm", "list")) == 1
+
+
+def test_without_addresses_nothing_is_mailed():
+    with server.Server() as s:
+        forbidden_relay(s, b"victim@elsewhere.test")
+        s.wait_for(lambda: s.objects("alarm", "list"))
+        assert not s.log("message_accepted")
