@@ -23,8 +23,9 @@ struct check {
 	struct conf conf;
 	struct supervisor_setup setup;
 	struct findings found;
-	bool runs;  /* a server does */
-	bool asked; /* `directory` was there to be asked */
+	bool offline; /* asked of processes of our own */
+	bool runs;    /* a server does */
+	bool asked;   /* `directory` was there to be asked */
 };
 
 /* ---- files ---- */
@@ -204,7 +205,7 @@ static int ask_directory(void *to)
 	struct check *c = to;
 	char room[1400];
 	struct buf reason = BUF_ON(room);
-	const struct request request = { "check", NULL, 0, NO_STR };
+	const struct request request = { "check", NULL, 0, NO_STR, .offline = c->offline };
 	err e = client_send(&c->setup.folders, &request, pass_on, c, &reason);
 	c->asked = e.code != ERR_ABSENT;
 	if (failed(e) && c->asked)
@@ -216,6 +217,7 @@ static void check_directory(struct check *c)
 {
 	int status = EXIT_DONE;
 	(void)ask_directory(c);
+	c->offline = !c->asked;
 	if (!c->asked && failed(offline_run(&c->setup, ask_directory, c, &status)))
 		finding(&c->found, "error", "directory", "it cannot be started");
 }

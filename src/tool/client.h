@@ -16,6 +16,7 @@ struct request {
 	const str *words;
 	size_t words_count;
 	str secret;
+	bool offline; /* to the processes that this command started for itself */
 };
 /* Calls line() for each line of the answer. OK: done. ERR_DENIED: refused, *reason says why. ERR_ABSENT: no server runs.
  * ERR_CLOSED: it went away. reason is written after any failure. */

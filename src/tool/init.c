@@ -130,7 +130,7 @@ static int add_domain(void *to)
 	struct buf word = buf_in(in->call->arena, in->domain.n + 32);
 	buf_addf(&word, "domain=%.*s", ARG(in->domain));
 	const str words[] = { buf_str(&word) };
-	const struct request request = { "domain add", words, 1, NO_STR };
+	const struct request request = { "domain add", words, 1, NO_STR, .offline = true };
 	return failed(client_send(&in->setup.folders, &request, NULL, NULL, &in->reason)) ? EXIT_REFUSED : EXIT_DONE;
 }
 

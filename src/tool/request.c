@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 1024, REASON_ROOM = 1400, WAIT_MS = 50, WAITS = 200 };
+enum { SECRET_MAX = 1024, REASON_ROOM = 1400, WAIT_MS = 50, WAITS = 1200 };
 
 struct asking {
 	const struct call *call;
@@ -35,8 +35,10 @@ static err ask(struct asking *a, int *status, bool quiet_if_absent)
 
 static int ask_offline(void *to)
 {
+	struct asking *a = to;
 	int status = EXIT_REFUSED;
-	IGNORE(ask(to, &status, false)); /* the status says it */
+	a->request.offline = true;
+	IGNORE(ask(a, &status, false)); /* the status says it */
 	return status;
 }
 

@@ -161,13 +161,15 @@ err ports_open(const struct conf_server *conf, struct ports *earlier, struct por
 	return OK;
 }
 
-err ports_open_control(int run, struct ports *out, struct buf *reason)
+const char *ports_door(bool offline) { return offline ? "command" : "control"; }
+
+err ports_open_control(int run, const char *door, struct ports *out, struct buf *reason)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* By descriptor, since a path may be longer than such an address. */
-	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/control", run);
-	unlinkat(run, "control", 0); /* of a server that was killed: the lock is ours */
+	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", run, door);
+	unlinkat(run, door, 0); /* of a server that was killed: the lock is ours */
 	mode_t before = umask(0177);
 	bool bound =
 		fd >= 0 && bind(fd, (const struct sockaddr *)&to, sizeof to) == 0 && listen(fd, CONTROL_BACKLOG) == 0;

@@ -23,7 +23,10 @@ struct ports {
  * before, the earlier set is complete, *reason says why. */
 err ports_open(const struct conf_server *conf, struct ports *earlier, struct ports *out, struct buf *reason);
 /* The local socket of the administrator's commands in that folder. */
-err ports_open_control(int run, struct ports *out, struct buf *reason);
+err ports_open_control(int run, const char *door, struct ports *out, struct buf *reason);
+/* The name of that socket in the run folder. What a command starts for itself has another door than a server: nobody else
+ * is to come in by it, and find it closing. */
+const char *ports_door(bool offline);
 void ports_close(struct ports *p);
 
 /* "port 25 (smtp) on 192.0.2.1": for messages. */

@@ -173,7 +173,7 @@ static err prepare(struct supervisor *s)
 	if (!failed(e) && !s->setup->offline)
 		e = ports_open(&s->conf.server, NULL, &s->ports, &reason);
 	if (!failed(e))
-		e = ports_open_control(s->folders.run, &s->control_port, &reason);
+		e = ports_open_control(s->folders.run, ports_door(s->setup->offline), &s->control_port, &reason);
 	if (failed(e))
 		complain(s, reason.n > 0 ? buf_str(&reason) : str_of(err_text(e)));
 	return e;
@@ -235,7 +235,7 @@ static void clean_up(struct supervisor *s)
 	}
 	ports_close(&s->ports);
 	if (s->control_port.count > 0)
-		unlinkat(s->folders.run, "control", 0);
+		unlinkat(s->folders.run, ports_door(s->setup->offline), 0);
 	ports_close(&s->control_port);
 	folders_close(&s->folders);
 	arena_free(&s->keys_arena);
