@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/directory/session.h"
 
+#include <stdio.h>
+
 enum { TIDY_MS = 30000 };
 
 err store_failure(struct directory_role *r, err e)
@@ -36,6 +38,16 @@ static void tidy(void *to)
 	loop_timer_start(r->service->loop, &r->tidy, TIDY_MS, tidy, r);
 }
 
+/* Nothing works without this store, and nobody can make up who has which mail: whoever starts the server is told. */
+static void explain(err e, str words)
+{
+	fprintf(stderr, "siegel-directory: directory.db cannot be used: %s (%.*s)%s\n", err_text(e), ARG(words),
+		e.code == ERR_DAMAGED
+			? "; put back a copy of it from a backup and remove directory.db-wal, or save what "
+			  "can be read with: sqlite3 directory.db .recover"
+			: "");
+}
+
 static err open_store(struct directory_role *r)
 {
 	char room[256];
@@ -47,6 +59,7 @@ static err open_store(struct directory_role *r)
 		LOG(&r->service->log, store_damaged, F_ERR(e), F_TEXT("reason", buf_str(&message)));
 	else
 		LOG(&r->service->log, store_failed, F_ERR(e), F_TEXT("reason", buf_str(&message)));
+	explain(e, buf_str(&message));
 	return e;
 }
 
