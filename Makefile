@@ -9,7 +9,6 @@ STAGES  ?=
 help:
 	@echo 'make run         install what is needed, build, start a demo server, send and read a first mail'
 	@echo 'make test        build and test everything; STAGES="unit house" for some stages only'
-	@echo 'make test-long   the power cut at every sync of 500 deliveries: a quarter of an hour'
 	@echo 'make lint        clang-tidy and cppcheck'
 	@echo 'make fuzz        fuzz each target for EACH=3600 seconds; TARGETS="smtp imap" for some only'
 	@echo 'make coverage    which lines and branches the tests take: b-coverage/coverage.html'
@@ -22,9 +21,6 @@ run: deps
 
 test: deps
 	scripts/test.py $(STAGES)
-
-test-long: deps build
-	DELIVERIES=500 /usr/bin/python3 -m pytest -s -p no:cacheprovider test/crash/test_power_cut.py
 
 deps:
 	@scripts/deps.sh
@@ -64,4 +60,4 @@ install: b-release/build.ninja
 uninstall: b-release/build.ninja
 	scripts/uninstall.py b-release "$(DESTDIR)"
 
-.PHONY: help run test test-long deps build lint fuzz coverage bench install uninstall
+.PHONY: help run test deps build lint fuzz coverage bench install uninstall

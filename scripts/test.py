@@ -180,6 +180,7 @@ STAGES = [
     Stage("script-tsan",  "the same, looking for data races",               "b-tsan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
     Stage("integration",  "real peers and real clients",                    "b",       run_pytest,  ("test/integration",),         has("test/integration/test_*.py")),
     Stage("confinement",  "break-out attempts inside the roles",            "b",       run_pytest,  ("test/confinement",),         has("test/confinement/test_*.py")),
+    Stage("fault",        "full disks and damaged stores",                  "b",       run_pytest,  ("test/fault",),               has("test/fault/test_*.py")),
     Stage("crash",        "kill -9 and power cuts",                         "b",       run_pytest,  ("test/crash",),               has("test/crash/test_*.py")),
 ]
 
