@@ -2,6 +2,7 @@
 #include "tls/inside.h"
 
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tls/client.h"
@@ -56,7 +57,9 @@ void tls_client_free(struct tls_client **client)
 struct tls *tls_connect(struct tls_client *client, int fd, const char *hostname)
 {
 	struct tls *tls = tls_new(client->context, fd);
-	if (SSL_set_tlsext_host_name(tls->ssl, hostname) != 1 || SSL_set1_host(tls->ssl, hostname) != 1)
+	char name[TLSEXT_MAXLEN_host_name + 1]; /* a copy, since OpenSSL's macro casts the const away */
+	snprintf(name, sizeof name, "%s", hostname);
+	if (SSL_set_tlsext_host_name(tls->ssl, name) != 1 || SSL_set1_host(tls->ssl, hostname) != 1)
 		abort(); /* no memory, as above */
 	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	SSL_set_connect_state(tls->ssl);
