@@ -126,16 +126,21 @@ int run_stop(const struct call *call)
 {
 	struct supervisor_setup setup;
 	struct asking a;
-	int status = EXIT_REFUSED;
-	char room[400];
+	char room[REASON_ROOM];
+	struct buf reason = BUF_ON(room);
 	pid_t owner = 0;
-	if (!begin(call, &setup, &a) || failed(ask(&a, &status, false)))
-		return status;
-	for (;;) { /* the lock is free when all has ended */
-		struct buf reason = BUF_ON(room);
-		err e = folders_lock(&setup.folders, &owner, &reason);
+	if (!begin(call, &setup, &a))
+		return EXIT_REFUSED;
+	err e = client_send(&setup.folders, &a.request, NULL, NULL, &reason);
+	/* `control` may end before it has carried the answer; what counts is that all has ended: then the lock is free. */
+	if (failed(e) && e.code != ERR_CLOSED)
+		return refuse("%.*s", ARG(buf_str(&reason)));
+	for (int i = 0; i < WAITS; i++) {
+		reason = BUF_ON(room);
+		e = folders_lock(&setup.folders, &owner, &reason);
 		if (e.code != ERR_EXISTS)
 			return failed(e) ? refuse("%.*s", ARG(buf_str(&reason))) : EXIT_DONE;
 		(void)poll(NULL, 0, WAIT_MS);
 	}
+	return refuse("the server in %s was told to stop and still runs", setup.folders.top_path);
 }
