@@ -275,7 +275,8 @@ set from="gerd@example.test" realname="Gerd" use_from=yes envelope_from=yes host
 set smtp_url="smtps://kx-gerd@127.0.0.1:{submissions}/" smtp_pass="{password}"
 set imap_user="kx-gerd" imap_pass="{password}" folder="imaps://127.0.0.1:{imaps}/" spoolfile="+INBOX" record="+Sent"
 set ssl_force_tls=yes ssl_verify_host=no ssl_ca_certificates_file="{certificate}" certificate_file="{certificate}"
-set wait_key=no quit=yes confirmappend=no delete=yes move=no mail_check=0 header_cache= message_cachedir= sleep_time=0
+set wait_key=no quit=yes confirmappend=no delete=yes move=no mail_check=0 sleep_time=0
+unset header_cache message_cachedir
 """
 
 

@@ -93,7 +93,7 @@ static void kept_test(void **state)
 static void lost_test(void **state)
 {
 	(void)state;
-	struct journal *j = journal_new();
+	struct journal *j = new_journal();
 	struct log log = journal_log(j);
 	struct msg_log_entry entry = { 0 };
 	struct channel logger = connect_logger(j);
