@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/queue/writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -9,43 +8,23 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "role/queue/upkeep.h"
 #include "store/spool/file.h"
-#include "store/spool/salvage.h"
 
 enum {
-	LAZY_MS = 500,         /* how long a lazy job waits for company */
-	RETRY_MS = 1000,       /* after a failure of the store */
-	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
+	LAZY_MS = 500,   /* how long a lazy job waits for company */
+	RETRY_MS = 1000, /* after a full disk */
 	STACK = 512 << 10,
-	SALVAGE_AT_ONCE = 50,
-	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
-	CHUNK = 500,
 };
 
 struct list {
 	struct job *first, **end;
 };
 
-/* Accounts to tell the loop about. */
-struct chunk {
-	struct chunk *next;
-	size_t count;
-	uint32_t accounts[CHUNK];
-};
-struct tale {
-	struct job job;
-	struct writer *writer;
-	struct arena *arena;
-	struct chunk *chunks;
-	bool renewed;
-};
-
 struct writer {
 	struct arena *arena;
 	struct loop *loop;
 	struct loop_watch watch;
-	struct log log;
-	struct writer_news news;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -55,10 +34,9 @@ struct writer {
 	bool stopping;
 	bool sleeping, dozing; /* waits for a signal; wakes by itself */
 	/* the thread's */
-	struct spool *spool;
-	struct salvage *salvage;
+	struct upkeep upkeep;
 	struct list lazy;
-	int64_t lazy_since, retry_at;
+	int64_t lazy_since;
 };
 
 static void add(struct list *l, struct job *j)
@@ -118,168 +96,12 @@ static void on_bell(void *to, uint32_t events)
 		finish(w);
 }
 
-/* ---- news ---- */
-
-static err tale_add(void *to, uint32_t account, uint64_t count)
-{
-	struct tale *t = to;
-	(void)count;
-	if (account == 0)
-		return OK;
-	if (t->chunks == NULL || t->chunks->count == CHUNK) {
-		struct chunk *c = NEW(t->arena, struct chunk, 1);
-		if (c == NULL)
-			return FAIL(MEMORY);
-		c->next = t->chunks;
-		t->chunks = c;
-	}
-	t->chunks->accounts[t->chunks->count++] = account;
-	return OK;
-}
-
-static void tale_free(struct tale *t)
-{
-	struct arena *a = t->arena;
-	arena_free(&a);
-}
-
-static void on_tale(struct job *j)
-{
-	struct tale *t = (struct tale *)j;
-	const struct writer_news *news = &t->writer->news;
-	if (t->renewed)
-		news->renewed(news->to);
-	for (struct chunk *c = t->chunks; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->count; i++)
-			news->waiting(news->to, c->accounts[i]);
-	tale_free(t);
-}
-
-static struct tale *tale_new(struct writer *w, bool renewed)
-{
-	struct arena *a = arena_new("spool news", NEWS_BUDGET);
-	struct tale *t = NEW(a, struct tale, 1);
-	*t = (struct tale){ .job.done = on_tale, .writer = w, .arena = a, .renewed = renewed };
-	return t;
-}
-
-static void tell(struct writer *w, struct tale *t)
+/* upkeep.h */
+static void tell(void *to, struct job *j)
 {
 	struct list one = { 0 };
-	add(&one, &t->job);
-	hand_back(w, &one);
-}
-
-static err tell_all(struct writer *w, bool renewed)
-{
-	struct tale *t = tale_new(w, renewed);
-	err e = spool_accounts(w->spool, &(struct spool_account_rows){ tale_add, t });
-	if (failed(e))
-		tale_free(t);
-	else
-		tell(w, t);
-	return e;
-}
-
-/* ---- a store that fails ---- */
-
-static void begin_salvage(struct writer *w)
-{
-	if (w->salvage == NULL && !failed(salvage_open(&w->salvage)))
-		LOG(&w->log, store_damaged, F_TEXT("store", S("spool/queue.db")),
-			F_TEXT("set_aside", salvage_name(w->salvage)));
-}
-
-static err open_again(struct writer *w, int64_t least)
-{
-	bool damaged;
-	TRY(spool_open(least, &w->spool, &damaged));
-	begin_salvage(w);
-	return tell_all(w, true);
-}
-
-/* After a failed sync nobody knows what is on disk until the file is read anew; a damaged file is replaced. Until that has
- * worked there is no spool, and every job fails. */
-static void renew(struct writer *w, err why)
-{
-	int64_t least = w->spool != NULL ? spool_last_id(w->spool) : 0;
-	LOG(&w->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(why),
-		F_TEXT("reason", w->spool != NULL ? str_of(spool_complaint(w->spool)) : NO_STR));
-	err e;
-	if (why.code == ERR_DAMAGED && w->spool != NULL) {
-		e = spool_set_aside(&w->spool);
-		if (!failed(e)) {
-			begin_salvage(w);
-			e = tell_all(w, true);
-		}
-	} else {
-		spool_close(&w->spool);
-		e = open_again(w, least);
-	}
-	if (!failed(e))
-		return;
-	spool_close(&w->spool);
-	w->retry_at = clock_ms() + RETRY_MS;
-	LOG(&w->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(e));
-}
-
-static void salvage_a_little(struct writer *w)
-{
-	bool more = true;
-	struct tale *t = tale_new(w, false);
-	err e = salvage_some(w->salvage, w->spool, SALVAGE_AT_ONCE, &(struct spool_account_rows){ tale_add, t }, &more);
-	if (failed(e))
-		w->retry_at = clock_ms() + RETRY_MS;
-	if (failed(e) || t->chunks == NULL)
-		tale_free(t);
-	else
-		tell(w, t);
-	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
-		renew(w, e);
-	if (failed(e) || more)
-		return;
-	LOG(&w->log, store_recovered, F_TEXT("store", salvage_name(w->salvage)),
-		F_NUMBER("messages", salvage_taken(w->salvage)), F_NUMBER("unreadable", salvage_lost(w->salvage)),
-		F_TEXT("complete", salvage_is_complete(w->salvage) ? S("yes") : S("no")));
-	salvage_close(&w->salvage, true);
-	begin_salvage(w);
-}
-
-static err release_in_transaction(struct writer *w, struct tale *t)
-{
-	TRY(spool_begin(w->spool));
-	err e = spool_release(w->spool, clock_utc_ms(), &(struct spool_account_rows){ tale_add, t });
-	if (!failed(e))
-		return spool_commit(w->spool);
-	spool_rollback(w->spool);
-	return e;
-}
-
-static void release_due(struct writer *w)
-{
-	struct tale *t = tale_new(w, false);
-	err e = release_in_transaction(w, t);
-	if (!failed(e)) {
-		tell(w, t);
-		return;
-	}
-	tale_free(t);
-	w->retry_at = clock_ms() + RETRY_MS;
-	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
-		renew(w, e);
-}
-
-/* What is done beside the jobs. */
-static void do_chores(struct writer *w)
-{
-	if (clock_ms() < w->retry_at)
-		return;
-	if (w->spool == NULL)
-		renew(w, FAIL(STORAGE));
-	if (w->spool != NULL && spool_due(w->spool) <= clock_utc_ms())
-		release_due(w);
-	if (w->salvage != NULL && w->spool != NULL)
-		salvage_a_little(w);
+	add(&one, j);
+	hand_back(to, &one);
 }
 
 /* ---- batches ---- */
@@ -330,11 +152,11 @@ static bool is_stores(err e)
 /* A job that fails for a reason of its own leaves the batch; the others are run again without it. */
 static err run_batch(struct writer *w, struct list *jobs)
 {
-	if (w->spool == NULL)
+	if (w->upkeep.spool == NULL)
 		return FAIL(STORAGE);
 	prepare(jobs);
 	for (;;) {
-		err e = run_all(w->spool, jobs);
+		err e = run_all(w->upkeep.spool, jobs);
 		if (!failed(e) || is_stores(e))
 			return e;
 		bool marked = false;
@@ -372,37 +194,21 @@ static void do_batch(struct writer *w, struct list *jobs)
 		return;
 	err e = run_batch(w, jobs);
 	answer(w, jobs, e);
-	if (failed(e) && e.code != ERR_DISK_FULL && (w->spool != NULL || clock_ms() >= w->retry_at))
-		renew(w, e);
+	if (failed(e) && e.code != ERR_DISK_FULL)
+		upkeep_renew_later(&w->upkeep, e);
 	if (failed(e))
 		return;
-	e = spool_tidy(w->spool);
+	e = spool_tidy(w->upkeep.spool);
 	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
-		renew(w, e);
+		upkeep_renew(&w->upkeep, e);
 }
 
 /* ---- the thread ---- */
 
-static int64_t in_clock_ms(int64_t utc)
-{
-	if (utc == INT64_MAX)
-		return utc;
-	int64_t left = utc - clock_utc_ms();
-	return clock_ms() + (left > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : left); /* the calendar may be set meanwhile */
-}
-
 static int64_t next_chore(const struct writer *w)
 {
-	int64_t at = w->spool != NULL ? in_clock_ms(spool_due(w->spool)) : INT64_MAX;
-	if (at < w->retry_at)
-		at = w->retry_at;
-	if (w->lazy.first != NULL)
-		at = w->lazy_since + LAZY_MS;
-	if (w->salvage != NULL && w->spool != NULL && w->retry_at < at)
-		at = w->retry_at;
-	if (w->spool == NULL && w->retry_at < at)
-		at = w->retry_at;
-	return at;
+	int64_t at = upkeep_next(&w->upkeep), lazy = w->lazy_since + LAZY_MS;
+	return w->lazy.first != NULL && lazy < at ? lazy : at;
 }
 
 /* Waits for jobs or for the next chore, with the lock held. */
@@ -467,7 +273,7 @@ static void *thread(void *to)
 			append(&jobs, &w->lazy);
 		do_batch(w, &jobs);
 		if (!stopping)
-			do_chores(w);
+			upkeep_work(&w->upkeep);
 	}
 	return NULL;
 }
@@ -490,20 +296,11 @@ static err start_thread(struct writer *w)
 
 static err start(struct writer *w)
 {
-	bool damaged;
-	TRY(spool_open(0, &w->spool, &damaged));
-	begin_salvage(w);
 	w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->bell < 0)
 		return FAIL(SYSTEM);
 	TRY(loop_add(w->loop, &w->watch, w->bell, EPOLLIN, on_bell, w));
-	err e = spool_sweep(w->spool);
-	if (!failed(e))
-		e = tell_all(w, false);
-	if (e.code == ERR_DAMAGED)
-		renew(w, e);
-	else
-		TRY(e);
+	TRY(upkeep_open(&w->upkeep));
 	return start_thread(w);
 }
 
@@ -511,8 +308,7 @@ static void free_writer(struct writer **w)
 {
 	loop_remove((*w)->loop, &(*w)->watch);
 	fd_close(&(*w)->bell);
-	salvage_close(&(*w)->salvage, false);
-	spool_close(&(*w)->spool);
+	upkeep_close(&(*w)->upkeep);
 	struct arena *a = (*w)->arena;
 	*w = NULL;
 	arena_free(&a);
@@ -522,7 +318,8 @@ err writer_start(struct loop *loop, const struct log *log, const struct writer_n
 {
 	struct arena *a = arena_new("writer", sizeof(struct writer) + 64);
 	struct writer *w = NEW(a, struct writer, 1);
-	*w = (struct writer){ .arena = a, .loop = loop, .watch.fd = -1, .log = *log, .news = *news, .bell = -1 };
+	*w = (struct writer){ .arena = a, .loop = loop, .watch.fd = -1, .bell = -1 };
+	w->upkeep = (struct upkeep){ .log = *log, .news = *news, .tell = tell, .to = w };
 	err e = start(w);
 	if (failed(e))
 		free_writer(&w);
