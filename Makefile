@@ -51,7 +51,7 @@ bench: deps
 	bench/run.sh
 
 b-release/build.ninja:
-	meson setup b-release --buildtype=release --prefix=$(prefix) --libexecdir=libexec --sysconfdir=/etc --localstatedir=/var
+	meson setup b-release --buildtype=release -Dtests=false --prefix=$(prefix) --libexecdir=libexec --sysconfdir=/etc --localstatedir=/var
 
 install: b-release/build.ninja
 	ninja -C b-release

@@ -172,6 +172,7 @@ STAGES = [
     Stage("replay-asan",  "replayed fuzz inputs with the same checks",      "b-asan",  run_meson,   ("fuzz",),                     has("test/fuzz/*/*.c")),
     Stage("clang",        "a second compiler has no objection",             "b-clang", run_compile, (),                            always),
     Stage("unit-clang",   "unit tests, clang",                              "b-clang", run_meson,   ("unit",),                     has("test/unit/*/*.c")),
+    Stage("install",      "a release build is installed and removed again",  "b",       run_command, ("make", "install", "uninstall", "DESTDIR=b-release/root"), always),
     Stage("fuzz",         "fuzzing, five minutes in all",                   "b-fuzz",  run_counted, ("scripts/fuzz.py", "--seconds", "300"), has("test/fuzz/*/*.c")),
     Stage("lint",         "clang-tidy and cppcheck",                        "b-clang", run_command, ("tools/lint.sh", "b-clang"),  has("tools/lint.sh")),
     Stage("script",       "protocol dialogues",                             "b",       run_pytest,  ("test/script",),              has("test/script/test_*.py")),

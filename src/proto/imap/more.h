@@ -11,7 +11,7 @@ static inline void *imap_more(struct arena *a, void *things, size_t size, size_t
 	if (count != 0 && (count < FIRST || (count & (count - 1)) != 0))
 		return things;
 	void *larger = arena_get(a, size, count < FIRST ? FIRST : 2 * count);
-	if (larger != NULL && count > 0)
+	if (larger != NULL && things != NULL)
 		memcpy(larger, things, size * count);
 	return larger;
 }
