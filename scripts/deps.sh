@@ -5,13 +5,14 @@
 set -eu
 
 compilers="gcc libc6-dev clang llvm libclang-rt-14-dev make meson ninja-build pkg-config git python3"
-libraries="libssl-dev libsqlite3-dev libzstd-dev libargon2-dev libyaml-dev libseccomp-dev libcmocka-dev"
+libraries="libssl-dev libsqlite3-dev libzstd-dev libargon2-dev libyaml-dev libseccomp-dev libcmocka-dev libunbound-dev
+	dns-root-data"
 test_tools="python3-pytest python3-yaml gcovr gdb strace procps util-linux iproute2 systemd logrotate ca-certificates"
 house_tools="universal-ctags clang-tidy clang-format cppcheck codespell shellcheck groff mandoc bash-completion"
-peers="postfix dovecot-core dovecot-imapd dovecot-lmtpd curl openssl isync mutt swaks fetchmail libnet-ssleay-perl"
+peers="postfix dovecot-core dovecot-imapd dovecot-lmtpd curl openssl isync mutt swaks fetchmail libnet-ssleay-perl nsd ldnsutils"
 
 # Programs that Debian would start at the end of their installation and at each boot; the tests start them privately.
-services="postfix dovecot exim4 fetchmail"
+services="postfix dovecot exim4 fetchmail nsd"
 
 packages="$compilers $libraries $test_tools $house_tools $peers"
 

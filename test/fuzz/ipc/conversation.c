@@ -98,6 +98,9 @@ static void check_records(str records)
 #define SPOKEN "ipc/role_logger.def"
 #define ANY any_of_role_logger
 #include "ipc/any_message.h"
+#define SPOKEN "ipc/sender_resolver.def"
+#define ANY any_of_sender_resolver
+#include "ipc/any_message.h"
 #define SPOKEN "ipc/supervisor_role.def"
 #define ANY any_of_supervisor_role
 #include "ipc/any_message.h"
@@ -121,6 +124,7 @@ static void (*const conversations[])(struct frame *f) = {
 	any_of_receiver_queue,
 	any_of_role_logger,
 	any_of_supervisor_role,
+	any_of_sender_resolver,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
