@@ -6,6 +6,9 @@
 
 #include "check.h"
 
+#define CONVERSATION "ipc/opener_server.def"
+#include "ipc/conversation.h"
+
 enum { BUDGET = 1 << 20, PATIENCE = 2000 };
 
 static struct frame scratch;
