@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accepting: who may come in, and where to. */
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "os/fd.h"
@@ -11,7 +9,18 @@
 #include "os/random.h"
 #include "role/frontdoor/frontdoor.h"
 
-enum { ACCEPTS_AT_ONCE = 16, TIRED_MS = 100 };
+static const struct service_kind kinds[] = {
+	{ .name = "imap", .internal_only = true },
+	{ .name = "imaps", .with_tls = true },
+};
+
+const struct service_kind *door_kind(str service)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (str_eq(service, str_of(kinds[i].name)))
+			return &kinds[i];
+	return NULL;
+}
 
 void session_name(char room[33])
 {
@@ -50,16 +59,17 @@ static void hand_on(struct frontdoor *door, struct guest *g, int fd)
 	fd_close(&fd);
 }
 
-static void admit(struct listener *l, int fd, const struct sockaddr_storage *from)
+void door_admit(void *to, const void *kind, int fd, const struct sockaddr_storage *from)
 {
-	struct frontdoor *door = l->door;
+	struct frontdoor *door = to;
+	const struct service_kind *k = kind;
 	const struct conf_imap *conf = &door->service->conf->imap;
 	const struct conf_networks *internal_networks = &door->service->conf->server.internal_networks;
 	struct guest g = { .door = door };
-	memcpy(g.service, l->service, sizeof g.service);
+	memcpy(g.service, k->name, strlen(k->name));
 	IGNORE(peer_of(from, &g.address, &g.port)); /* listeners are IP sockets */
 	bool internal = networks_have(internal_networks->items, internal_networks->count, &g.address);
-	if (l->internal_only && !internal) {
+	if (k->internal_only && !internal) {
 		refuse(door, &g, fd, "this service is for internal_networks only");
 		return;
 	}
@@ -69,7 +79,7 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 	const int yes = 1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
-	if (!l->with_tls) {
+	if (!k->with_tls) {
 		hand_on(door, &g, fd);
 		return;
 	}
@@ -79,56 +89,4 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 		guest_begin(door, fd, &g);
 	else
 		refuse(door, &g, fd, tally_text(answer));
-}
-
-static void on_connection(void *to, uint32_t events)
-{
-	struct listener *l = to;
-	(void)events;
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-		socklen_t length = sizeof from;
-		int fd = accept4(l->fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			admit(l, fd, &from);
-			continue;
-		}
-		/* Without descriptors the listener would wake us for ever: the connections that end make room again. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			poll(NULL, 0, TIRED_MS);
-		return;
-	}
-}
-
-void door_listen(struct frontdoor *door, str service, int fd)
-{
-	if (door->listeners_count == LISTENERS_MAX || service.n > 32) {
-		fd_close(&fd);
-		return;
-	}
-	struct listener *l = &door->listeners[door->listeners_count++];
-	*l = (struct listener){ .door = door,
-		.fd = fd,
-		.with_tls = str_eq(service, S("imaps")),
-		.internal_only = !str_eq(service, S("imaps")) };
-	memcpy(l->service, service.p, service.n);
-	IGNORE(fd_set_nonblocking(fd, true)); /* the supervisor made it so */
-}
-
-void door_open(struct frontdoor *door)
-{
-	for (size_t i = 0; i < door->listeners_count; i++) {
-		struct listener *l = &door->listeners[i];
-		if (failed(loop_add(door->service->loop, &l->watch, l->fd, EPOLLIN | EPOLLEXCLUSIVE, on_connection, l)))
-			LOG(&door->service->log, alarm, F_TEXT("reason", S("a listener cannot be watched")));
-	}
-}
-
-void door_close(struct frontdoor *door)
-{
-	for (size_t i = 0; i < door->listeners_count; i++) {
-		loop_remove(door->service->loop, &door->listeners[i].watch);
-		fd_close(&door->listeners[i].fd);
-	}
-	door->listeners_count = 0;
 }

@@ -4,12 +4,13 @@
 #pragma once
 #include "base/tally.h"
 #include "ipc/role.h"
+#include "os/listeners.h"
 #include "tls/tls.h"
 
 #define CONVERSATION "ipc/frontdoor_greeter.def"
 #include "ipc/conversation.h"
 
-enum { LISTENERS_MAX = 64, BLOCK_BYTES = 16 << 10 };
+enum { BLOCK_BYTES = 16 << 10 };
 
 /* Bytes on their way from one side to the other; the block is lent out while there are any. */
 struct block {
@@ -41,11 +42,9 @@ struct guest {
 	char service[33], session[33];
 };
 
-struct listener {
-	struct frontdoor *door;
-	struct loop_watch watch;
-	int fd;
-	char service[33];
+/* What is different on the ports. */
+struct service_kind {
+	const char *name;
 	bool with_tls, internal_only;
 };
 
@@ -55,8 +54,7 @@ struct frontdoor {
 	struct channel greeter;
 	struct hear_counts heard;
 	struct loop_watch greeter_watch;
-	struct listener listeners[LISTENERS_MAX];
-	size_t listeners_count;
+	struct listeners listeners;
 	struct tally *tally;
 	struct guest *idle_guests;
 	struct block *idle_blocks;
@@ -76,9 +74,8 @@ void guest_pump(struct guest *g);
 struct block *block_take(struct frontdoor *door);
 void block_give(struct frontdoor *door, struct block **block);
 
-/* door.c: listeners are noted as they come and opened when everything is there. */
-void door_listen(struct frontdoor *door, str service, int fd);
-void door_open(struct frontdoor *door);
-void door_close(struct frontdoor *door);
+/* door.c: the kind of a listener; NULL: not for us. And what becomes of a connection, see os/listeners.h. */
+const struct service_kind *door_kind(str service);
+void door_admit(void *to, const void *kind, int fd, const struct sockaddr_storage *from);
 /* A name for a connection in the log, unlike any other. */
 void session_name(char room[33]);

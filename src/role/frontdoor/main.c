@@ -59,7 +59,15 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		channel_close(&door->greeter);
 }
 
-static void listener(struct service *s, str name, int fd) { door_listen(s->state, name, fd); }
+static void listener(struct service *s, str name, int fd)
+{
+	struct frontdoor *door = s->state;
+	const struct service_kind *kind = door_kind(name);
+	if (kind != NULL)
+		listeners_add(&door->listeners, fd, kind);
+	else
+		fd_close(&fd);
+}
 
 static void key(struct service *s, str name, str value, str public)
 {
@@ -80,6 +88,7 @@ static void prepare(struct service *s)
 {
 	static struct frontdoor door;
 	door.service = s;
+	door.listeners = (struct listeners){ .admit = door_admit, .to = &door };
 	door.greeter = channel_of(-1, s->in, s->out);
 	s->state = &door;
 	tls_prepare();
@@ -94,14 +103,13 @@ static err start(struct service *s)
 	door->tally = tally_new(s->arena, most < ENOUGH_FOR_MOST ? (size_t)most : ENOUGH_FOR_MOST, &random);
 	if (door->tally == NULL)
 		return FAIL(MEMORY);
-	door_open(door);
-	return OK;
+	return listeners_open(&door->listeners, s->loop);
 }
 
 static void retire(struct service *s)
 {
 	struct frontdoor *door = s->state;
-	door_close(door);
+	listeners_close(&door->listeners, s->loop);
 	door->retiring = true;
 	if (door->guests == 0)
 		service_finish(s);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
@@ -11,7 +9,7 @@
 #include "os/random.h"
 #include "role/receiver/receiver.h"
 
-enum { STACK_BYTES = 256 << 10, ACCEPTS_AT_ONCE = 16, TIRED_MS = 100 };
+enum { STACK_BYTES = 256 << 10 };
 
 static const struct service_kind kinds[] = {
 	{ .name = "smtp" },
@@ -97,16 +95,16 @@ static bool start_thread(struct caller *c)
 	return failure == 0;
 }
 
-static void admit(struct listener *l, int fd, const struct sockaddr_storage *from)
+static void admit(void *to, const void *kind, int fd, const struct sockaddr_storage *from)
 {
-	struct receiver *r = l->receiver;
+	struct receiver *r = to;
 	struct caller *c = caller_new(r);
 	const int yes = 1;
 	if (c == NULL) {
 		fd_close(&fd);
 		return;
 	}
-	*c = (struct caller){ .receiver = r, .kind = l->kind, .fd = fd, .tls = r->tls };
+	*c = (struct caller){ .receiver = r, .kind = kind, .fd = fd, .tls = r->tls };
 	IGNORE(peer_of(from, &c->address, &c->port)); /* listeners are IP sockets */
 	const char *reason = why_not(r, c);
 	if (reason != NULL) {
@@ -122,33 +120,12 @@ static void admit(struct listener *l, int fd, const struct sockaddr_storage *fro
 	}
 }
 
-static void on_connection(void *to, uint32_t events)
-{
-	struct listener *l = to;
-	(void)events;
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
-		socklen_t length = sizeof from;
-		int fd = accept4(l->fd, (struct sockaddr *)&from, &length, SOCK_CLOEXEC);
-		if (fd >= 0) {
-			admit(l, fd, &from);
-			continue;
-		}
-		/* Without descriptors the listener would wake us for ever: the connections that end make room again. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			poll(NULL, 0, TIRED_MS);
-		return;
-	}
-}
-
 static void listener(struct service *s, str name, int fd)
 {
 	struct receiver *r = s->state;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (str_eq(name, str_of(kinds[i].name)) && r->listeners_count < LISTENERS_MAX) {
-			IGNORE(fd_set_nonblocking(fd, true)); /* the supervisor made it so */
-			r->listeners[r->listeners_count++] =
-				(struct listener){ .receiver = r, .fd = fd, .kind = &kinds[i] };
+		if (str_eq(name, str_of(kinds[i].name))) {
+			listeners_add(&r->listeners, fd, &kinds[i]);
 			return;
 		}
 	fd_close(&fd);
@@ -185,6 +162,7 @@ static void prepare(struct service *s)
 {
 	static struct receiver receiver;
 	receiver.service = s;
+	receiver.listeners = (struct listeners){ .admit = admit, .to = &receiver, .waits = true };
 	receiver.directory = session_opener_new();
 	receiver.queue = session_opener_new();
 	pthread_mutex_init(&receiver.lock, NULL);
@@ -200,20 +178,13 @@ static err start(struct service *s)
 	r->tally = tally_new(s->arena, (size_t)s->conf->smtp.sessions_max, &random);
 	if (r->tally == NULL)
 		return FAIL(MEMORY);
-	for (size_t i = 0; i < r->listeners_count; i++) {
-		struct listener *l = &r->listeners[i];
-		TRY(loop_add(s->loop, &l->watch, l->fd, EPOLLIN | EPOLLEXCLUSIVE, on_connection, l));
-	}
-	return OK;
+	return listeners_open(&r->listeners, s->loop);
 }
 
 static void retire(struct service *s)
 {
 	struct receiver *r = s->state;
-	for (size_t i = 0; i < r->listeners_count; i++) {
-		loop_remove(s->loop, &r->listeners[i].watch);
-		fd_close(&r->listeners[i].fd);
-	}
+	listeners_close(&r->listeners, s->loop);
 	r->retiring = true;
 	if (atomic_load(&r->sessions) == 0)
 		service_finish(s);

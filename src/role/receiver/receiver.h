@@ -8,9 +8,8 @@
 #include "base/tally.h"
 #include "ipc/desk.h"
 #include "ipc/role.h"
+#include "os/listeners.h"
 #include "tls/tls.h"
-
-enum { LISTENERS_MAX = 64 };
 
 /* What is different on the ports. */
 struct service_kind {
@@ -22,21 +21,13 @@ struct service_kind {
 
 struct receiver;
 
-struct listener {
-	struct receiver *receiver;
-	struct loop_watch watch;
-	int fd;
-	const struct service_kind *kind;
-};
-
 struct receiver {
 	struct service *service;
 	struct session_opener *directory, *queue;
 	pthread_mutex_t lock; /* of tls and tally */
 	struct tls_server *tls;
 	struct tally *tally;
-	struct listener listeners[LISTENERS_MAX];
-	size_t listeners_count;
+	struct listeners listeners;
 	atomic_uint sessions;
 	bool retiring;
 };
