@@ -15,8 +15,8 @@ static void on_connection(void *to, uint32_t events)
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 		socklen_t length = sizeof from;
-		int fd = accept4(l->fd, (struct sockaddr *)&from, &length,
-			SOCK_CLOEXEC | (l->all->waits ? 0 : SOCK_NONBLOCK));
+		int fd = accept4(
+			l->fd, (struct sockaddr *)&from, &length, SOCK_CLOEXEC | (l->all->waits ? 0 : SOCK_NONBLOCK));
 		if (fd >= 0) {
 			l->all->admit(l->all->to, l->kind, fd, &from);
 			continue;
