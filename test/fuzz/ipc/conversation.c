@@ -104,7 +104,11 @@ static void check_records(str records)
 #define SPOKEN "ipc/supervisor_role.def"
 #define ANY any_of_supervisor_role
 #include "ipc/any_message.h"
+#define SPOKEN "ipc/queue_sender.def"
+#define ANY any_of_queue_sender
+#include "ipc/any_message.h"
 
+/* A new one goes to the end, so that the kept inputs mean what they meant. */
 static void (*const conversations[])(struct frame *f) = {
 	any_of_admin,
 	any_of_directory_hasher,
@@ -125,6 +129,7 @@ static void (*const conversations[])(struct frame *f) = {
 	any_of_role_logger,
 	any_of_supervisor_role,
 	any_of_sender_resolver,
+	any_of_queue_sender,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
