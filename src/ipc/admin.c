@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ipc/answer.h"
+#include "ipc/peer.h"
 #include "os/fd.h"
 
 #define CONVERSATION "ipc/admin.def"
@@ -41,9 +42,7 @@ struct admin_door {
 	void *role;
 	struct log log;
 	struct frame *in, *out;
-	struct channel control;
-	struct hear_counts heard;
-	struct loop_watch watch;
+	struct peer control;
 	unsigned sessions;
 	size_t held; /* bytes of lines that wait, of all sessions */
 };
@@ -272,27 +271,12 @@ static err on_session_open(struct admin_door *door, const struct msg_session_ope
 
 #define CONVERSATION "ipc/opener_server.def"
 #define HEAR control_hear
-#define HEAR_PEER struct admin_door
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static void on_control(void *to, uint32_t events)
-{
-	struct admin_door *door = to;
-	(void)events;
-	err e = channel_receive(&door->control);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = control_hear(door, &door->heard, door->in);
-	if (!failed(e))
-		return;
-	if (e.code != ERR_CLOSED)
-		LOG(&door->log, channel_broken, F_TEXT("peer", S("control")), F_ERR(e));
-	loop_remove(door->loop, &door->watch);
-	channel_close(&door->control);
-}
+static const struct peer_kind control_kind = { .name = "control", .hear = control_hear };
 
 struct admin_door *admin_door_new(struct service *service, const struct admin_verb *verbs, void *role)
 {
@@ -306,18 +290,13 @@ struct admin_door *admin_door_new(struct service *service, const struct admin_ve
 	door->role = role;
 	door->in = &frames[0];
 	door->out = &frames[1];
-	door->control = channel_of(-1, door->in, door->out);
-	door->watch.fd = -1;
+	peer_init(&door->control, service, &control_kind, door);
 	return door;
 }
 
 void admin_door_connect(struct admin_door *door, int fd)
 {
-	loop_remove(door->loop, &door->watch);
-	channel_close(&door->control);
-	door->control.fd = fd;
-	if (failed(loop_add(door->loop, &door->watch, fd, EPOLLIN, on_control, door)))
-		channel_close(&door->control);
+	IGNORE(peer_open(&door->control, fd)); /* or it finds its end closed */
 }
 
 str admin_word(const struct admin *a, str name)

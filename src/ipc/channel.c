@@ -49,6 +49,8 @@ err channel_send(struct channel *c)
 		char room[CMSG_SPACE(sizeof(int) * FRAME_FDS)];
 	} control = { 0 };
 	TRY(frame_end(f));
+	if (c->fd < 0)
+		return FAIL(CLOSED);
 	write_header(f);
 	struct iovec part = { f->bytes, f->n };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };

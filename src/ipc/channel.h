@@ -12,6 +12,12 @@ struct channel {
 	struct frame *out;
 };
 
+enum { IPC_NUMBERS = 48 }; /* message numbers are below this */
+/* How often each message has come on one channel; all zero at its start. */
+struct hear_counts {
+	uint32_t of[IPC_NUMBERS];
+};
+
 /* A loop's channel; the frames are the caller's. */
 struct channel channel_of(int fd, struct frame *in, struct frame *out);
 /* A thread's channel, on which nothing takes longer than patience milliseconds. */
@@ -22,7 +28,7 @@ void channel_close(struct channel *c);
 err channel_pair(int ends[2]);
 
 /* Sends what stands in c->out; the descriptors stay the caller's. ERR_BUSY: the peer has not read its earlier frames
- * (a loop's channel; or a thread's, after its patience). ERR_CLOSED: the peer has gone. */
+ * (a loop's channel; or a thread's, after its patience). ERR_CLOSED: the peer has gone, or was never there. */
 err channel_send(struct channel *c);
 /* Receives into c->in. ERR_AGAIN: nothing there (loop). ERR_TIMEOUT: nothing came (thread). ERR_CLOSED, ERR_SYNTAX. */
 err channel_receive(struct channel *c);

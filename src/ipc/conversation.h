@@ -21,11 +21,6 @@
 #include "base/buf.h"
 #include "ipc/channel.h"
 #define IPC_INLINE static inline __attribute__((unused))
-enum { IPC_NUMBERS = 48 }; /* message numbers are below this */
-/* How often each message has come on one channel; all zero at its start. */
-struct hear_counts {
-	uint32_t of[IPC_NUMBERS];
-};
 #endif
 
 #define FIELD(message, type, name, bound)

@@ -3,7 +3,8 @@
  *
  *     #define CONVERSATION "ipc/receiver_directory.def"      (again; conversation.h comes first)
  *     #define HEAR         session_hear                      the name of the function
- *     #define HEAR_PEER    struct session                    what on_<message> gets as its first argument
+ *     #define HEAR_PEER    struct session                    what on_<message> gets as its first argument; void makes
+ *                                                            the function fit into a peer_kind (peer.h)
  *     #define HEARD_forth  HEAR_CASE                         we listen to what A says ...
  *     #define HEARD_back   HEAR_NOT                          ... and would be surprised by what only we say
  *

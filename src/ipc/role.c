@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipc/journal.h"
+#include "ipc/peer.h"
 #include "os/confine.h"
 
 #define CONVERSATION "ipc/supervisor_role.def"
@@ -80,6 +81,7 @@ static err on_go(struct skeleton *k, const struct msg_go *m, uint32_t tag)
 	(void)m;
 	(void)tag;
 	TRY(k->service.role->start(&k->service));
+	peers_start(&k->service);
 	k->serving = true;
 	struct msg_running running = { .landlock = k->confined.landlock, .seccomp = k->confined.seccomp };
 	TRY(msg_send_running(&k->lifeline, 0, &running));
@@ -207,6 +209,7 @@ static bool prepare(struct skeleton *k, const struct role *role, char **argv)
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	sort_something();
 	s->role = role;
+	s->starting = true;
 	s->instance = str_of(argv[1]);
 	s->home = fcntl(HOME, F_GETFD) >= 0 ? HOME : -1;
 	s->arena = arena_new(role->name, ARENA_BUDGET);

@@ -15,6 +15,7 @@
 #include "os/loop.h"
 
 struct service;
+struct peer;
 
 struct role {
 	const char *name; /* its row in os/roles.def */
@@ -43,6 +44,8 @@ struct service {
 	struct arena *arena;     /* lives as long as the process; main thread only */
 	struct frame *in, *out;  /* the main thread's frames for its channels */
 	void *state;             /* the role's own */
+	bool starting;           /* until start() is done nobody is heard; */
+	struct peer *waiting;    /* these wait for it (ipc/peer.h) */
 };
 
 /* The process' exit status: 0 when it ended as asked, 1 otherwise. */

@@ -88,7 +88,7 @@ static err send(struct mail *m, enum log_event event, str entry)
 	char text[TEXT_ROOM], token[TOKEN_ROOM];
 	uint8_t number[NUMBER];
 	struct buf b = BUF_ON(text), name = BUF_ON(token);
-	struct channel *queue = &m->r->queue->channel;
+	struct channel *queue = &m->r->queue->peer.channel;
 	random_bytes(number, sizeof number);
 	buf_hex(&name, number, sizeof number);
 	write_text(m->r, event, entry, buf_str(&name), &b);

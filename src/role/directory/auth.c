@@ -159,7 +159,7 @@ static err vouch(struct session *s, str ticket)
 	const struct msg_vouch m = {
 		.ticket = ticket, .account = s->auth->account, .login = s->login, .session = s->log.session
 	};
-	return mailroom != NULL ? msg_send_vouch(&mailroom->channel, 0, &m) : FAIL(CLOSED);
+	return mailroom != NULL ? msg_send_vouch(&mailroom->peer.channel, 0, &m) : FAIL(CLOSED);
 }
 
 static err grant(struct session *s)

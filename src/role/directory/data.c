@@ -21,7 +21,7 @@ static err send_part(struct session *s, bool last, str records)
 		.envid = t->envid,
 		.recipients = records,
 	};
-	return queue != NULL ? msg_send_envelope(&queue->channel, 0, &m) : FAIL(CLOSED);
+	return queue != NULL ? msg_send_envelope(&queue->peer.channel, 0, &m) : FAIL(CLOSED);
 }
 
 static err send_envelope(struct session *s)

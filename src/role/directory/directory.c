@@ -66,7 +66,7 @@ static err open_store(struct directory_role *r)
 void directory_role_prepare(struct service *s)
 {
 	static struct directory_role role;
-	role = (struct directory_role){ .service = s, .control = -1 };
+	role = (struct directory_role){ .service = s, .door = admin_door_new(s, directory_verbs, &role) };
 	s->state = &role;
 	remember_prepare();
 }
@@ -80,7 +80,6 @@ static err set_up(struct directory_role *r)
 	r->throttle = throttle_new(s->arena, (int64_t)conf->block_time * 1000);
 	r->networks = networks_new(s->arena, s->loop, &s->log, r->store);
 	r->scratch = NEW(s->arena, struct frame, 1);
-	r->door = admin_door_new(s, directory_verbs, r);
 	r->records = NEW(s->arena, char, DIRECTORY_RECORDS);
 	return arena_spent(s->arena) ? FAIL(MEMORY) : OK;
 }
@@ -90,9 +89,7 @@ err directory_role_start(struct service *s)
 	struct directory_role *r = s->state;
 	TRY(open_store(r));
 	TRY(set_up(r));
-	links_connect(r);
-	if (r->control >= 0)
-		admin_door_connect(r->door, r->control);
+	links_tell(r);
 	tidy(r);
 	return OK;
 }

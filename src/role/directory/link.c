@@ -17,31 +17,7 @@
 #define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
 
-enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000, FRAMES_A_TURN = 64 };
-
-static const struct {
-	const char *peer;
-	enum link_kind kind;
-} kinds[] = {
-	{ "receiver-smtp", LINK_SMTP },
-	{ "receiver-submission", LINK_SUBMISSION },
-	{ "receiver-lmtp", LINK_LMTP },
-	{ "greeter", LINK_GREETER },
-	{ "hasher", LINK_HASHER },
-	{ "queue", LINK_QUEUE },
-	{ "mailroom", LINK_MAILROOM },
-	{ "filter", LINK_FILTER },
-	{ "mailbox", LINK_MAILBOX },
-	{ "logger", LINK_LOGGER },
-};
-
-static const char *link_name(const struct link *l)
-{
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (kinds[i].kind == l->kind)
-			return kinds[i].peer;
-	return "";
-}
+enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000 };
 
 /* ---- what they say ---- */
 
@@ -54,7 +30,7 @@ static err on_session_open(struct link *l, const struct msg_session_open *m, uin
 
 #define CONVERSATION "ipc/opener_server.def"
 #define HEAR opener_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
@@ -72,7 +48,7 @@ static err on_hash_done(struct link *l, const struct msg_hash_done *m, uint32_t 
 
 #define CONVERSATION "ipc/directory_hasher.def"
 #define HEAR hasher_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
@@ -90,12 +66,12 @@ static err on_owns(struct link *l, const struct msg_owns *m, uint32_t tag)
 		if (failed(e))
 			return store_failure(l->role, e); /* no answer is better than a wrong one */
 	}
-	return msg_send_owned(&l->channel, tag, &answer);
+	return msg_send_owned(&l->peer.channel, tag, &answer);
 }
 
 #define CONVERSATION "ipc/filter_directory.def"
 #define HEAR filter_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
@@ -119,7 +95,7 @@ static err on_usage(struct link *l, const struct msg_usage *m, uint32_t tag)
 
 #define CONVERSATION "ipc/mailbox_directory.def"
 #define HEAR mailbox_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
@@ -133,34 +109,10 @@ static err on_alarm(struct link *l, const struct msg_alarm *m, uint32_t tag)
 
 #define CONVERSATION "ipc/logger_directory.def"
 #define HEAR logger_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
-
-static err hear(struct link *l)
-{
-	switch (l->kind) {
-	case LINK_SMTP:
-	case LINK_SUBMISSION:
-	case LINK_LMTP:
-	case LINK_GREETER:
-		return opener_hear(l, &l->heard, l->channel.in);
-	case LINK_HASHER:
-		return hasher_hear(l, &l->heard, l->channel.in);
-	case LINK_QUEUE: /* these two only listen */
-	case LINK_MAILROOM:
-		break;
-	case LINK_FILTER:
-		return filter_hear(l, &l->heard, l->channel.in);
-	case LINK_MAILBOX:
-		return mailbox_hear(l, &l->heard, l->channel.in);
-	case LINK_LOGGER:
-		return logger_hear(l, &l->heard, l->channel.in);
-	}
-	frame_drop(l->channel.in);
-	return FAIL(SYNTAX);
-}
 
 /* ---- links ---- */
 
@@ -181,8 +133,9 @@ static void mailbox_ended(struct link *l)
 		a->damaged_until = clock_ms() + DAMAGED_MS;
 }
 
-static void link_free(struct link *l)
+static void link_free(void *link)
 {
+	struct link *l = link;
 	struct directory_role *r = l->role;
 	struct link **only = single(r, l->kind);
 	bool was_hasher = l == r->hasher;
@@ -193,30 +146,28 @@ static void link_free(struct link *l)
 	*(l->before != NULL ? &l->before->next : &r->links) = l->next;
 	if (l->next != NULL)
 		l->next->before = l->before;
-	loop_remove(r->service->loop, &l->watch);
-	channel_close(&l->channel);
+	peer_close(&l->peer);
 	struct arena *a = l->arena;
 	arena_free(&a);
 	if (was_hasher)
 		jobs_fail(&r->jobs);
 }
 
-static void on_frames(void *to, uint32_t events)
-{
-	struct link *l = to;
-	err e = OK;
-	(void)events;
-	for (int i = 0; i < FRAMES_A_TURN && !failed(e); i++) {
-		e = channel_receive(&l->channel);
-		if (!failed(e))
-			e = hear(l);
-	}
-	if (!failed(e) || e.code == ERR_AGAIN)
-		return;
-	if (e.code != ERR_CLOSED)
-		LOG(&l->role->service->log, channel_broken, F_TEXT("peer", str_of(link_name(l))), F_ERR(e));
-	link_free(l);
-}
+static const struct {
+	struct peer_kind peer;
+	enum link_kind kind;
+} kinds[] = {
+	{ { .name = "receiver-smtp", .hear = opener_hear, .gone = link_free }, LINK_SMTP },
+	{ { .name = "receiver-submission", .hear = opener_hear, .gone = link_free }, LINK_SUBMISSION },
+	{ { .name = "receiver-lmtp", .hear = opener_hear, .gone = link_free }, LINK_LMTP },
+	{ { .name = "greeter", .hear = opener_hear, .gone = link_free }, LINK_GREETER },
+	{ { .name = "hasher", .hear = hasher_hear, .gone = link_free }, LINK_HASHER },
+	{ { .name = "queue", .gone = link_free }, LINK_QUEUE },       /* these two */
+	{ { .name = "mailroom", .gone = link_free }, LINK_MAILROOM }, /* only listen */
+	{ { .name = "filter", .hear = filter_hear, .gone = link_free }, LINK_FILTER },
+	{ { .name = "mailbox", .hear = mailbox_hear, .gone = link_free }, LINK_MAILBOX },
+	{ { .name = "logger", .hear = logger_hear, .gone = link_free }, LINK_LOGGER },
+};
 
 static void dummy_made(void *to, const struct job_result *result)
 {
@@ -237,27 +188,26 @@ static void make_dummy(struct directory_role *r)
 			&r->jobs, str_from(password, sizeof password), dummy_made, r, &job)); /* with the next hasher */
 }
 
-/* The link begins to be heard, and is told what it needs. */
-static void connect(struct link *l)
+/* What it is told as soon as the store is there. */
+static void tell(struct link *l)
 {
 	struct directory_role *r = l->role;
-	bool is_stray = l->kind == LINK_MAILBOX && directory_account(r->store, l->account) == NULL;
-	if (is_stray || failed(loop_add(r->service->loop, &l->watch, l->channel.fd, EPOLLIN, on_frames, l))) {
-		link_free(l);
+	if (l->kind == LINK_MAILBOX && directory_account(r->store, l->account) == NULL) {
+		link_free(l); /* a stray */
 		return;
 	}
 	if (l->kind == LINK_HASHER) {
-		r->jobs.hasher = &l->channel;
+		r->jobs.hasher = &l->peer.channel;
 		make_dummy(r);
 	}
 	if (l->kind == LINK_MAILBOX)
 		quota_tell(l);
 }
 
-static void link_new(struct directory_role *r, enum link_kind kind, uint32_t account, int fd)
+static void link_new(struct directory_role *r, size_t kind, uint32_t account, int fd)
 {
 	struct arena *a = arena_new("link", LINK_BUDGET);
-	struct link *l = NEW(a, struct link, 1), **only = single(r, kind);
+	struct link *l = NEW(a, struct link, 1), **only = single(r, kinds[kind].kind);
 	if (l == NULL) {
 		fd_close(&fd);
 		arena_free(&a);
@@ -265,23 +215,25 @@ static void link_new(struct directory_role *r, enum link_kind kind, uint32_t acc
 	}
 	if (only != NULL && *only != NULL)
 		link_free(*only);
-	*l = (struct link){ .role = r, .arena = a, .kind = kind, .account = account, .next = r->links };
-	l->channel = channel_of(fd, r->service->in, r->service->out);
-	l->watch.fd = -1;
+	*l = (struct link){ .role = r, .arena = a, .kind = kinds[kind].kind, .account = account, .next = r->links };
 	if (r->links != NULL)
 		r->links->before = l;
 	r->links = l;
 	if (only != NULL)
 		*only = l;
-	if (r->store != NULL)
-		connect(l);
+	peer_init(&l->peer, r->service, &kinds[kind].peer, l);
+	l->peer.account = account;
+	if (failed(peer_open(&l->peer, fd)))
+		link_free(l);
+	else if (r->store != NULL)
+		tell(l);
 }
 
-void links_connect(struct directory_role *r)
+void links_tell(struct directory_role *r)
 {
 	for (struct link *l = r->links, *next; l != NULL; l = next) {
 		next = l->next;
-		connect(l);
+		tell(l);
 	}
 }
 
@@ -295,18 +247,13 @@ void directory_role_channel(struct service *s, str peer, uint64_t account, uint6
 {
 	struct directory_role *r = s->state;
 	(void)pid;
-	if (str_eq(peer, S("control")) && r->door != NULL) {
+	if (str_eq(peer, S("control"))) {
 		admin_door_connect(r->door, fd);
 		return;
 	}
-	if (str_eq(peer, S("control"))) {
-		fd_close(&r->control);
-		r->control = fd;
-		return;
-	}
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (str_eq(peer, str_of(kinds[i].peer))) {
-			link_new(r, kinds[i].kind, (uint32_t)account, fd);
+		if (str_eq(peer, str_of(kinds[i].peer.name))) {
+			link_new(r, i, (uint32_t)account, fd);
 			return;
 		}
 	fd_close(&fd);
@@ -330,5 +277,5 @@ void account_evict(struct directory_role *r, uint32_t account)
 	}
 	if (r->mailroom != NULL)
 		IGNORE(msg_send_evict(
-			&r->mailroom->channel, 0, &(const struct msg_evict){ .account = account })); /* it died */
+			&r->mailroom->peer.channel, 0, &(const struct msg_evict){ .account = account })); /* it died */
 }

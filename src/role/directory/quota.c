@@ -44,5 +44,6 @@ void quota_tell(struct link *mailbox)
 {
 	struct directory_account *a = directory_account(mailbox->role->store, mailbox->account);
 	const struct msg_limits m = { .bytes_max = quota_of(mailbox->role, a), .spooled = spooled(a) };
-	IGNORE(msg_send_limits(&mailbox->channel, 0, &m)); /* a mailbox that has ended learns it at its next start */
+	IGNORE(msg_send_limits(
+		&mailbox->peer.channel, 0, &m)); /* a mailbox that has ended learns it at its next start */
 }

@@ -3,7 +3,7 @@
  * which recipients are taken. One thread, one event loop; nothing in it waits for anything. */
 #pragma once
 #include "ipc/admin.h"
-#include "ipc/role.h"
+#include "ipc/peer.h"
 #include "role/directory/jobs.h"
 #include "role/directory/networks.h"
 #include "role/directory/remember.h"
@@ -37,17 +37,14 @@ struct link {
 	struct arena *arena; /* which holds the link itself */
 	enum link_kind kind;
 	uint32_t account; /* of LINK_MAILBOX */
-	struct channel channel;
-	struct hear_counts heard;
-	struct loop_watch watch;
+	struct peer peer;
 	struct link *next, *before;
 };
 
 struct directory_role {
 	struct service *service;
 	struct directory *store; /* NULL before start */
-	struct admin_door *door; /* NULL before start; until then the channel waits here */
-	int control;
+	struct admin_door *door;
 	struct link *links; /* all of them */
 	struct session *sessions;
 	struct link *hasher, *queue, *mailroom; /* NULL: not there at the moment */
@@ -68,8 +65,8 @@ void directory_role_channel(struct service *s, str peer, uint64_t account, uint6
 err directory_role_start(struct service *s);
 void directory_role_stop(struct service *s);
 
-/* Before start the links only wait; then they are heard. */
-void links_connect(struct directory_role *r);
+/* Tells those that came before start what they need. */
+void links_tell(struct directory_role *r);
 void links_free(struct directory_role *r);
 
 /* Logs what a store said no to; returns the failure. */

@@ -3,7 +3,7 @@
  * account is directory's to say; while it is asked the next message is looked at. */
 #include <unistd.h>
 
-#include "ipc/role.h"
+#include "ipc/peer.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "proto/mime/header.h"
@@ -23,16 +23,6 @@ enum {
 	FILTER_ARENA = 40 << 20,
 };
 
-struct filter;
-
-struct port {
-	struct filter *filter;
-	const char *peer;
-	struct channel channel;
-	struct loop_watch watch;
-	struct hear_counts heard;
-};
-
 /* A message whose authors are being asked for. */
 struct judgement {
 	struct judgement *next;
@@ -45,7 +35,7 @@ struct judgement {
 struct filter {
 	struct service *service;
 	struct arena *arena, *scratch;
-	struct port queue, directory;
+	struct peer queue, directory;
 	struct judgement *judgements, *unused;
 	struct loop_timer timer;
 	uint32_t last_question;
@@ -53,22 +43,13 @@ struct filter {
 	size_t header_max;
 };
 
-static void port_close(struct port *p)
-{
-	if (p->channel.fd < 0)
-		return;
-	loop_remove(p->filter->service->loop, &p->watch);
-	channel_close(&p->channel);
-}
-
 /* ---- verdicts ---- */
 
 static void say(struct filter *f, uint32_t tag, unsigned code, const char *status, const char *reason)
 {
 	struct msg_judged m = { .code = code, .status = str_of(status), .reason = str_of(reason) };
 	/* The queue has a deadline; what it does not hear it does not take. */
-	if (f->queue.channel.fd >= 0)
-		IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
+	IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
 }
 
 static void forget(struct filter *f, struct judgement *j)
@@ -204,36 +185,23 @@ static err on_owned(struct filter *f, const struct msg_owned *m, uint32_t tag)
 
 #define CONVERSATION "ipc/queue_filter.def"
 #define HEAR queue_hear
-#define HEAR_PEER struct filter
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
 #define CONVERSATION "ipc/filter_directory.def"
 #define HEAR directory_hear
-#define HEAR_PEER struct filter
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-static void on_port(void *to, uint32_t events)
-{
-	struct port *p = to;
-	struct filter *f = p->filter;
-	(void)events;
-	err e = channel_receive(&p->channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = p == &f->queue ? queue_hear(f, &p->heard, p->channel.in)
-				   : directory_hear(f, &p->heard, p->channel.in);
-	if (!failed(e))
-		return;
-	if (e.code != ERR_CLOSED)
-		LOG(&f->service->log, channel_broken, F_TEXT("peer", str_of(p->peer)), F_ERR(e));
-	port_close(p);
-	forget_late(f, INT64_MAX);
-}
+/* Nobody waits for an answer, or nobody gives one. */
+static void peer_gone(void *filter) { forget_late(filter, INT64_MAX); }
+
+static const struct peer_kind queue_kind = { .name = "queue", .hear = queue_hear, .gone = peer_gone };
+static const struct peer_kind directory_kind = { .name = "directory", .hear = directory_hear, .gone = peer_gone };
 
 /* ---- the role ---- */
 
@@ -244,8 +212,8 @@ static struct filter *filter_of(struct service *s)
 	struct arena *a = arena_new("filter", FILTER_ARENA);
 	struct filter *f = NEW(a, struct filter, 1);
 	*f = (struct filter){ .service = s, .arena = a, .scratch = arena_new("filter header", SCRATCH) };
-	f->queue = (struct port){ .filter = f, .peer = "queue", .channel.fd = -1 };
-	f->directory = (struct port){ .filter = f, .peer = "directory", .channel.fd = -1 };
+	peer_init(&f->queue, s, &queue_kind, f);
+	peer_init(&f->directory, s, &directory_kind, f);
 	struct judgement *j = NEW(a, struct judgement, JUDGEMENTS_MAX);
 	for (size_t i = 0; i < JUDGEMENTS_MAX; i++) {
 		j[i].next = f->unused;
@@ -258,19 +226,15 @@ static struct filter *filter_of(struct service *s)
 static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
 {
 	struct filter *f = filter_of(s);
-	struct port *p = str_eq(peer, S("queue")) ? &f->queue : str_eq(peer, S("directory")) ? &f->directory : NULL;
+	struct peer *p = str_eq(peer, S("queue")) ? &f->queue : str_eq(peer, S("directory")) ? &f->directory : NULL;
 	(void)account;
 	(void)pid;
 	if (p == NULL) {
 		close(fd);
 		return;
 	}
-	port_close(p);
 	forget_late(f, INT64_MAX); /* answers of the old peer, or for it, are void */
-	p->channel = channel_of(fd, s->in, s->out);
-	p->heard = (struct hear_counts){ 0 };
-	if (failed(loop_add(s->loop, &p->watch, fd, EPOLLIN, on_port, p)))
-		port_close(p);
+	IGNORE(peer_open(p, fd));  /* or it finds its end closed */
 }
 
 static err start(struct service *s)
@@ -284,8 +248,8 @@ static err start(struct service *s)
 static void stop(struct service *s)
 {
 	struct filter *f = filter_of(s);
-	port_close(&f->queue);
-	port_close(&f->directory);
+	peer_close(&f->queue);
+	peer_close(&f->directory);
 	loop_timer_stop(s->loop, &f->timer);
 	struct arena *a = f->arena;
 	arena_free(&f->scratch);

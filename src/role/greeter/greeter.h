@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "ipc/desk.h"
-#include "ipc/role.h"
+#include "ipc/peer.h"
 #include "os/io.h"
 
 #define CONVERSATION "ipc/greeter_mailroom.def"
@@ -18,20 +18,18 @@ enum { FRONTDOORS_MAX = 64 };
 
 struct greeter;
 
-/* A process on the other end of a channel; threads send over it too, with the greeter's lock. */
-struct link {
-	struct greeter *greeter;
-	struct channel channel; /* fd -1: not there */
-	struct hear_counts heard;
-	struct loop_watch watch;
+/* A front door's process. */
+struct door {
+	struct peer peer;
 	char name[33];
 };
 
 struct greeter {
 	struct service *service;
 	struct session_opener *directory;
-	pthread_mutex_t lock;
-	struct link mailroom, frontdoor[FRONTDOORS_MAX];
+	pthread_mutex_t lock; /* of the peers: threads send over them too */
+	struct peer mailroom;
+	struct door frontdoor[FRONTDOORS_MAX];
 	atomic_uint visitors;
 	bool retiring;
 };
@@ -40,7 +38,7 @@ struct greeter {
 struct visitor {
 	struct visitor *next; /* of the idle ones */
 	struct greeter *greeter;
-	struct link *frontdoor;
+	struct door *frontdoor;
 	int stream, socket; /* socket -1: the stream is the accepted socket itself */
 	bool encrypted, greeted;
 	char session[33], service[33];

@@ -50,7 +50,7 @@ void command_starttls(struct session *s, const struct imap_command *c)
 		return;
 	struct greeter *g = s->greeter;
 	pthread_mutex_lock(&g->lock);
-	struct channel channel = channel_of(v->frontdoor->channel.fd, &s->desk->in, &s->desk->out);
+	struct channel channel = channel_of(v->frontdoor->peer.channel.fd, &s->desk->in, &s->desk->out);
 	/* Where it cannot be brought back the client sees its connection end; so does one whose next bytes came early. */
 	if (leftover.n == 0)
 		IGNORE(msg_send_encrypt(&channel, 0, &encrypt));

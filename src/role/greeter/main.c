@@ -68,9 +68,9 @@ static void copy_text(char room[33], str text)
 	room[text.n] = '\0';
 }
 
-static err on_visitor(struct link *door, const struct msg_visitor *m, uint32_t tag)
+static err on_visitor(struct door *door, const struct msg_visitor *m, uint32_t tag)
 {
-	struct greeter *g = door->greeter;
+	struct greeter *g = door->peer.service->state;
 	(void)tag;
 	struct visitor *v = NULL;
 	if (atomic_load(&g->visitors) < g->service->conf->imap.greeting_max)
@@ -97,87 +97,40 @@ static err on_visitor(struct link *door, const struct msg_visitor *m, uint32_t t
 
 #define CONVERSATION "ipc/frontdoor_greeter.def"
 #define HEAR frontdoor_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static err on_not_entered(struct link *mailroom, const struct msg_not_entered *m, uint32_t tag)
+static err on_not_entered(struct greeter *g, const struct msg_not_entered *m, uint32_t tag)
 {
 	(void)tag;
 	if (m->forged)
-		LOG(&mailroom->greeter->service->log, alarm,
-			F_TEXT("reason", S("mailroom did not know a login of ours")));
+		LOG(&g->service->log, alarm, F_TEXT("reason", S("mailroom did not know a login of ours")));
 	turn_away(m->stream, m->tag, m->reason);
 	return OK;
 }
 
 #define CONVERSATION "ipc/greeter_mailroom.def"
 #define HEAR mailroom_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-static void hang_up(struct link *l)
-{
-	struct greeter *g = l->greeter;
-	loop_remove(g->service->loop, &l->watch);
-	pthread_mutex_lock(&g->lock);
-	channel_close(&l->channel);
-	pthread_mutex_unlock(&g->lock);
-}
-
-static void receive(struct link *l, err (*hear)(struct link *, struct hear_counts *, struct frame *))
-{
-	for (;;) {
-		err e = channel_receive(&l->channel);
-		if (e.code == ERR_AGAIN)
-			return;
-		if (!failed(e))
-			e = hear(l, &l->heard, l->channel.in);
-		if (!failed(e))
-			continue;
-		if (e.code != ERR_CLOSED)
-			LOG(&l->greeter->service->log, channel_broken, F_TEXT("peer", str_of(l->name)), F_ERR(e));
-		hang_up(l);
-		return;
-	}
-}
-
-static void on_frontdoor(void *to, uint32_t events)
-{
-	(void)events;
-	receive(to, frontdoor_hear);
-}
-
-static void on_mailroom(void *to, uint32_t events)
-{
-	(void)events;
-	receive(to, mailroom_hear);
-}
-
-static void connect_link(struct greeter *g, struct link *l, str name, int fd, loop_fn *fn)
-{
-	struct service *s = g->service;
-	if (l->greeter != NULL)
-		hang_up(l);
-	pthread_mutex_lock(&g->lock);
-	l->greeter = g;
-	l->channel = channel_of(fd, s->in, s->out);
-	l->heard = (struct hear_counts){ { 0 } };
-	copy_text(l->name, name);
-	pthread_mutex_unlock(&g->lock);
-	if (failed(loop_add(s->loop, &l->watch, fd, EPOLLIN, fn, l)))
-		hang_up(l);
-}
+static const struct peer_kind frontdoor_kind = { .name = "frontdoor", .hear = frontdoor_hear };
+static const struct peer_kind mailroom_kind = { .name = "mailroom", .hear = mailroom_hear };
 
 /* A front door that was started again takes the place of its predecessor, and its connections to be encrypted too. */
-static struct link *place_of(struct greeter *g, str name)
+static struct door *place_of(struct greeter *g, str name)
 {
-	for (size_t i = 0; i < FRONTDOORS_MAX; i++)
-		if (g->frontdoor[i].greeter == NULL || str_eq(str_of(g->frontdoor[i].name), str_slice(name, 0, 32)))
-			return &g->frontdoor[i];
+	for (size_t i = 0; i < FRONTDOORS_MAX; i++) {
+		struct door *door = &g->frontdoor[i];
+		if (door->name[0] != '\0' && !str_eq(str_of(door->name), str_slice(name, 0, 32)))
+			continue;
+		copy_text(door->name, name);
+		return door;
+	}
 	return NULL;
 }
 
@@ -186,13 +139,13 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	struct greeter *g = s->state;
 	(void)account;
 	(void)pid;
-	struct link *place = str_starts(peer, S("frontdoor")) ? place_of(g, peer) : NULL;
+	struct door *place = str_starts(peer, S("frontdoor")) ? place_of(g, peer) : NULL;
 	if (str_eq(peer, S("directory")))
 		session_opener_connect(g->directory, fd);
 	else if (str_eq(peer, S("mailroom")))
-		connect_link(g, &g->mailroom, peer, fd, on_mailroom);
+		IGNORE(peer_open(&g->mailroom, fd)); /* or it finds its end closed */
 	else if (place != NULL)
-		connect_link(g, place, peer, fd, on_frontdoor);
+		IGNORE(peer_open(&place->peer, fd));
 	else
 		fd_close(&fd);
 }
@@ -203,7 +156,14 @@ static void prepare(struct service *s)
 	greeter.service = s;
 	greeter.directory = session_opener_new();
 	pthread_mutex_init(&greeter.lock, NULL);
-	greeter.mailroom.channel.fd = -1;
+	peer_init(&greeter.mailroom, s, &mailroom_kind, &greeter);
+	greeter.mailroom.lock = &greeter.lock;
+	for (size_t i = 0; i < FRONTDOORS_MAX; i++) {
+		struct door *door = &greeter.frontdoor[i];
+		peer_init(&door->peer, s, &frontdoor_kind, door);
+		door->peer.lock = &greeter.lock;
+		door->peer.name = door->name;
+	}
 	s->state = &greeter;
 }
 

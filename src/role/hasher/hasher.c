@@ -13,21 +13,13 @@ enum { RETRY_MS = 50 };
 
 struct hasher {
 	struct service *service;
-	struct channel directory;
-	struct hear_counts heard;
-	struct loop_watch watch, ready_watch;
+	struct peer directory;
+	struct loop_watch ready_watch;
 	struct loop_timer retry;
 	uint32_t asker;
 	struct jobs *jobs;
 	int ready;
 };
-
-static void hang_up(struct hasher *h)
-{
-	loop_remove(h->service->loop, &h->watch);
-	channel_close(&h->directory);
-	h->asker++;
-}
 
 static err answer(struct hasher *h, const struct job *job)
 {
@@ -36,7 +28,9 @@ static err answer(struct hasher *h, const struct job *job)
 		.failed = job->failed,
 		.hash = job->makes && !job->failed ? str_from(job->hash, job->hash_n) : S(""),
 	};
-	return h->directory.fd >= 0 && job->asker == h->asker ? msg_send_hash_done(&h->directory, job->tag, &m) : OK;
+	return peer_is_open(&h->directory) && job->asker == h->asker
+		       ? msg_send_hash_done(&h->directory.channel, job->tag, &m)
+		       : OK;
 }
 
 /* Tells about all jobs that are done. Where the channel is full for the moment the rest waits a little. */
@@ -51,8 +45,10 @@ static void answer_all(void *to)
 			return;
 		}
 		jobs_free(h->jobs, job);
-		if (failed(e))
-			hang_up(h);
+		if (failed(e)) {
+			peer_close(&h->directory);
+			h->asker++;
+		}
 	}
 }
 
@@ -100,43 +96,30 @@ static err on_hash_make(struct hasher *h, const struct msg_hash_make *m, uint32_
 
 #define CONVERSATION "ipc/directory_hasher.def"
 #define HEAR directory_hear
-#define HEAR_PEER struct hasher
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static void on_directory(void *to, uint32_t events)
+/* What was asked by one is not answered to the next. */
+static void gone(void *to)
 {
 	struct hasher *h = to;
-	(void)events;
-	err e;
-	while (!failed(e = channel_receive(&h->directory))) {
-		e = directory_hear(h, &h->heard, h->directory.in);
-		wipe(h->directory.in->bytes, h->directory.in->n);
-		if (failed(e))
-			break;
-	}
-	if (e.code == ERR_AGAIN)
-		return;
-	if (e.code != ERR_CLOSED)
-		LOG(&h->service->log, channel_broken, F_TEXT("peer", S("directory")), F_ERR(e));
-	hang_up(h);
+	h->asker++;
 }
+
+static const struct peer_kind directory_kind = {
+	.name = "directory", .hear = directory_hear, .gone = gone, .secret = true
+};
 
 /* ---- the role ---- */
 
 void hasher_prepare(struct service *s)
 {
 	static struct hasher hasher;
-	hasher = (struct hasher){ .service = s, .ready = -1, .watch.fd = -1 };
-	hasher.directory = channel_of(-1, s->in, s->out);
+	hasher = (struct hasher){ .service = s, .ready = -1 };
+	peer_init(&hasher.directory, s, &directory_kind, &hasher);
 	s->state = &hasher;
-}
-
-static void listen_to(struct hasher *h)
-{
-	if (failed(loop_add(h->service->loop, &h->watch, h->directory.fd, EPOLLIN, on_directory, h)))
-		hang_up(h);
 }
 
 void hasher_channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
@@ -148,10 +131,8 @@ void hasher_channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		fd_close(&fd);
 		return;
 	}
-	hang_up(h);
-	h->directory.fd = fd;
-	if (h->jobs != NULL)
-		listen_to(h);
+	h->asker++;
+	IGNORE(peer_open(&h->directory, fd)); /* or it finds its end closed */
 }
 
 err hasher_start(struct service *s)
@@ -161,8 +142,5 @@ err hasher_start(struct service *s)
 	if (h->ready < 0)
 		return FAIL(SYSTEM);
 	TRY(jobs_start(h->ready, &h->jobs));
-	TRY(loop_add(s->loop, &h->ready_watch, h->ready, EPOLLIN, on_ready, h));
-	if (h->directory.fd >= 0)
-		listen_to(h);
-	return OK;
+	return loop_add(s->loop, &h->ready_watch, h->ready, EPOLLIN, on_ready, h);
 }

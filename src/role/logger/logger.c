@@ -16,14 +16,12 @@
 
 enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, DAY_MS = 86400000 };
 
-struct peer {
+struct source {
 	struct logger *logger;
-	struct peer *next_free;
-	struct channel channel;
-	struct loop_watch watch;
-	char role[32];
-	size_t role_length;
+	struct source *next_free;
+	struct peer peer;
 	uint64_t pid;
+	char role[33];
 };
 
 /* With a new key every day, nobody can follow a person through the log for longer (L1). */
@@ -64,8 +62,7 @@ static void follow(struct logger *l, str line)
 static void tell(struct logger *l, enum log_event event, str entry)
 {
 	const struct msg_alarm m = { .event = (uint64_t)event, .entry = entry };
-	if (l->directory.fd >= 0 && msg_send_alarm(&l->directory, 0, &m).code == ERR_CLOSED)
-		channel_close(&l->directory);
+	IGNORE(msg_send_alarm(&l->directory.channel, 0, &m)); /* it stands in the log as well */
 }
 
 void logger_take(
@@ -102,7 +99,7 @@ static void note_losses(struct logger *l, const struct log_origin *origin, uint6
 		logger_take(l, origin, EV_entries_lost, fields);
 }
 
-static err on_log_entry(struct peer *p, const struct msg_log_entry *m, uint32_t tag)
+static err on_log_entry(struct source *p, const struct msg_log_entry *m, uint32_t tag)
 {
 	static struct frame scratch[LOG_FIELDS_MAX];
 	static char names[LOG_FIELDS_MAX][33];
@@ -123,59 +120,55 @@ static err on_log_entry(struct peer *p, const struct msg_log_entry *m, uint32_t 
 	}
 	TRY(e);
 	fields[n] = (struct log_field){ NULL, LOG_END, NO_STR, 0 };
-	struct log_origin origin = logger_origin(p->logger, str_from(p->role, p->role_length), p->pid);
+	struct log_origin origin = logger_origin(p->logger, str_of(p->role), p->pid);
 	note_losses(p->logger, &origin, m->lost);
 	logger_take(p->logger, &origin, (enum log_event)m->event, fields);
 	return OK;
 }
 
 #define CONVERSATION "ipc/role_logger.def"
-#define HEAR peer_hear
-#define HEAR_PEER struct peer
+#define HEAR source_hear
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static void peer_free(struct peer *p)
+static void source_free(void *source)
 {
-	loop_remove(p->logger->service->loop, &p->watch);
-	channel_close(&p->channel);
-	p->next_free = p->logger->free_peers;
-	p->logger->free_peers = p;
+	struct source *p = source;
+	p->next_free = p->logger->free_sources;
+	p->logger->free_sources = p;
 }
 
-static void on_peer(void *to, uint32_t events)
+static void on_source(void *source, uint32_t events)
 {
-	struct peer *p = to;
+	struct source *p = source;
 	struct logger *l = p->logger;
-	struct hear_counts counts = { { 0 } };
 	(void)events;
-	for (int i = 0; i < ENTRIES_AT_ONCE; i++) {
-		err e = channel_receive(&p->channel);
-		if (e.code == ERR_AGAIN)
-			break;
-		if (!failed(e))
-			e = peer_hear(p, &counts, p->channel.in);
-		if (!failed(e))
-			continue;
-		struct log_origin origin = logger_origin(l, S("logger"), (uint64_t)getpid());
-		const struct log_field fields[] = { F_TEXT("peer", str_from(p->role, p->role_length)), F_ERR(e),
-			{ NULL, LOG_END, NO_STR, 0 } };
-		if (e.code != ERR_CLOSED)
-			logger_take(l, &origin, EV_channel_broken, fields);
-		peer_free(p);
-		break;
-	}
+	IGNORE(peer_read(&p->peer, ENTRIES_AT_ONCE)); /* it is free when it has gone */
 	logger_flush(l);
 }
 
-static struct peer *peer_new(struct logger *l)
+static const struct peer_kind source_kind = {
+	.name = "", .hear = source_hear, .gone = source_free, .on_event = on_source
+};
+static const struct peer_kind directory_kind = { .name = "directory" };
+
+static struct source *source_new(struct logger *l, str role, uint64_t pid)
 {
-	struct peer *p = l->free_peers;
+	struct source *p = l->free_sources;
+	if (role.n >= sizeof p->role)
+		return NULL;
 	if (p != NULL)
-		l->free_peers = p->next_free;
+		l->free_sources = p->next_free;
 	else
-		p = NEW(l->peers, struct peer, 1);
+		p = NEW(l->sources, struct source, 1);
+	if (p == NULL)
+		return NULL;
+	*p = (struct source){ .logger = l, .pid = pid };
+	memcpy(p->role, role.p, role.n);
+	peer_init(&p->peer, l->service, &source_kind, p);
+	p->peer.name = p->role;
 	return p;
 }
 
@@ -187,22 +180,17 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		if (str_eq(peer, S("control"))) {
 			admin_door_connect(l->door, fd);
 		} else if (str_eq(peer, S("directory"))) {
-			channel_close(&l->directory);
-			l->directory = channel_of(fd, s->in, s->out);
+			IGNORE(peer_open(&l->directory, fd)); /* or it finds its end closed */
 		} else {
 			fd_close(&fd);
 		}
 		return;
 	}
-	struct peer *p = peer.n <= sizeof p->role ? peer_new(l) : NULL;
-	if (p == NULL) {
+	struct source *p = source_new(l, peer, pid);
+	if (p == NULL)
 		fd_close(&fd);
-		return;
-	}
-	*p = (struct peer){ .logger = l, .channel = channel_of(fd, s->in, s->out), .pid = pid, .role_length = peer.n };
-	memcpy(p->role, peer.p, peer.n);
-	if (failed(loop_add(s->loop, &p->watch, fd, EPOLLIN, on_peer, p)))
-		peer_free(p);
+	else if (failed(peer_open(&p->peer, fd)))
+		source_free(p);
 }
 
 /* The logger's own entries go the short way. */
@@ -219,11 +207,11 @@ static void prepare(struct service *s)
 	static struct logger logger;
 	logger.service = s;
 	logger.output = BUF_ON(logger.output_room);
-	logger.peers = arena_new("log channels", PEERS_BUDGET);
+	logger.sources = arena_new("log channels", PEERS_BUDGET);
 	logger.file.fd = -1;
-	logger.directory.fd = -1;
 	s->state = &logger;
 	s->log = (struct log){ .sink = own_entry, .to = &logger };
+	peer_init(&logger.directory, s, &directory_kind, &logger);
 	logger.door = admin_door_new(s, logger_verbs, &logger);
 }
 

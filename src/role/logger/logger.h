@@ -2,7 +2,7 @@
 /* The process that writes the log: it alone has the file, it alone says which process an entry comes from. */
 #pragma once
 #include "ipc/admin.h"
-#include "ipc/role.h"
+#include "ipc/peer.h"
 #include "role/logger/alarms.h"
 #include "role/logger/file.h"
 #include "role/logger/format.h"
@@ -17,9 +17,9 @@ struct logger {
 	struct hash_key pseudonyms;
 	int64_t pseudonyms_day;
 	enum log_level least;
-	struct channel directory; /* which has alarms mailed */
-	struct arena *peers;
-	struct peer *free_peers;
+	struct peer directory; /* which has alarms mailed */
+	struct arena *sources;
+	struct source *free_sources;
 	struct buf output;  /* lines that wait for their write */
 	uint64_t unwritten; /* lines that could not be written since the last one that could */
 	struct admin *followers[FOLLOWERS_MAX];

@@ -6,21 +6,20 @@
 #define CONVERSATION "ipc/mailroom_supervisor.def"
 #include "ipc/conversation.h"
 
-void mailroom_turn_away(struct caller *greeter, str tag, bool forged, str reason, int stream)
+void mailroom_turn_away(struct peer *greeter, str tag, bool forged, str reason, int stream)
 {
 	struct msg_not_entered no = { .forged = forged, .tag = tag, .reason = reason, .stream = stream };
-	if (greeter->channel.fd >= 0)
-		IGNORE(msg_send_not_entered(&greeter->channel, 0, &no)); /* then the client sees its connection end */
+	IGNORE(msg_send_not_entered(&greeter->channel, 0, &no)); /* then the client sees its connection end */
 	fd_close(&stream);
 }
 
 static void ask_for_process(struct mailroom *m, struct room *room)
 {
 	struct msg_start_mailbox start = { .account = room->account };
-	if (room->starting || (room->channel.fd >= 0 && !room->leaving))
+	if (room->starting || (peer_is_open(&room->peer) && !room->leaving))
 		return;
 	/* One that is leaving is waited for: two processes must never have the same account open. */
-	if (room->channel.fd >= 0)
+	if (peer_is_open(&room->peer))
 		return;
 	if (!failed(msg_send_start_mailbox(&m->supervisor.channel, 0, &start)))
 		room->starting = true;
@@ -30,7 +29,7 @@ static void ask_for_process(struct mailroom *m, struct room *room)
 
 static bool send_admit(struct room *room, const struct msg_admit *admit)
 {
-	if (failed(msg_send_admit(&room->channel, 0, admit)))
+	if (failed(msg_send_admit(&room->peer.channel, 0, admit)))
 		return false;
 	room->admitted++;
 	return true;
@@ -38,12 +37,12 @@ static bool send_admit(struct room *room, const struct msg_admit *admit)
 
 static void drop_if_unused(struct mailroom *m, struct room *room)
 {
-	if (room->channel.fd < 0 && !room->starting && room->first == NULL)
+	if (!peer_is_open(&room->peer) && !room->starting && room->first == NULL)
 		room_drop(&m->rooms, room);
 }
 
 void mailroom_admit(
-	struct mailroom *m, struct caller *greeter, const struct ticket *ticket, const struct msg_enter *enter)
+	struct mailroom *m, struct peer *greeter, const struct ticket *ticket, const struct msg_enter *enter)
 {
 	struct msg_admit admit = { .protocol = enter->protocol,
 		.login = str_from(ticket->login, ticket->login_length),
@@ -59,7 +58,7 @@ void mailroom_admit(
 		mailroom_turn_away(greeter, enter->tag, false, S("too many mailboxes are open"), stream);
 		return;
 	}
-	if (room->channel.fd >= 0 && !room->leaving) {
+	if (peer_is_open(&room->peer) && !room->leaving) {
 		if (send_admit(room, &admit))
 			fd_close(&stream);
 		else
@@ -81,8 +80,8 @@ void mailroom_wake(struct mailroom *m, uint64_t account)
 	struct msg_wake_up wake = { .no_more = 0 };
 	if (room == NULL)
 		return;
-	if (room->channel.fd >= 0 && !room->leaving)
-		IGNORE(msg_send_wake_up(&room->channel, 0, &wake)); /* the queue asks again */
+	if (peer_is_open(&room->peer) && !room->leaving)
+		IGNORE(msg_send_wake_up(&room->peer.channel, 0, &wake)); /* the queue asks again */
 	else
 		ask_for_process(m, room);
 }
@@ -98,9 +97,8 @@ void mailroom_evict(struct mailroom *m, uint64_t account)
 		mailroom_turn_away(w->greeter, w->admit.tag, false, S("this login is no longer good"), w->admit.stream);
 		waiting_free(w);
 	}
-	if (room->channel.fd >= 0 && failed(msg_send_leave(&room->channel, 0, &leave)))
-		channel_close(
-			&room->channel); /* a mailbox process that lost its mailroom ends, and its sessions with it */
+	if (peer_is_open(&room->peer) && failed(msg_send_leave(&room->peer.channel, 0, &leave)))
+		peer_close(&room->peer); /* a mailbox process that lost its mailroom ends, and its sessions with it */
 }
 
 static err on_idle(struct room *room, const struct msg_idle *m, uint32_t tag)
@@ -110,21 +108,20 @@ static err on_idle(struct room *room, const struct msg_idle *m, uint32_t tag)
 	if (m->admitted != room->admitted || room->leaving)
 		return OK;
 	room->leaving = true;
-	return msg_send_may_go(&room->channel, 0, &go);
+	return msg_send_may_go(&room->peer.channel, 0, &go);
 }
 
 #define CONVERSATION "ipc/mailroom_mailbox.def"
 #define HEAR room_hear
-#define HEAR_PEER struct room
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-static void close_room(struct room *room)
+static void room_closed(void *to)
 {
+	struct room *room = to;
 	struct mailroom *m = room->mailroom;
-	loop_remove(m->service->loop, &room->watch);
-	channel_close(&room->channel);
 	room->leaving = false;
 	room->admitted = 0;
 	if (room->first != NULL)
@@ -133,40 +130,23 @@ static void close_room(struct room *room)
 		drop_if_unused(m, room);
 }
 
-static void on_room(void *to, uint32_t events)
-{
-	struct room *room = to;
-	(void)events;
-	err e = channel_receive(&room->channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = room_hear(room, &room->heard, room->channel.in);
-	if (!failed(e))
-		return;
-	if (e.code != ERR_CLOSED)
-		LOG(&room->mailroom->service->log, channel_broken, F_TEXT("peer", S("mailbox")),
-			F_NUMBER("account", room->account), F_ERR(e));
-	close_room(room);
-}
+static const struct peer_kind room_kind = { .name = "mailbox", .hear = room_hear, .gone = room_closed };
 
 void mailroom_room_opened(struct mailroom *m, uint64_t account, int fd)
 {
 	struct room *room = room_get(&m->rooms, account);
-	struct service *s = m->service;
 	if (room == NULL) {
 		fd_close(&fd);
 		return;
 	}
-	loop_remove(s->loop, &room->watch);
-	channel_close(&room->channel);
+	if (room->mailroom == NULL)
+		peer_init(&room->peer, m->service, &room_kind, room);
 	room->mailroom = m;
-	room->channel = channel_of(fd, s->in, s->out);
+	room->peer.account = account;
 	room->starting = room->leaving = false;
 	room->admitted = 0;
-	room->heard = (struct hear_counts){ { 0 } };
-	if (failed(loop_add(s->loop, &room->watch, fd, EPOLLIN, on_room, room))) {
-		close_room(room);
+	if (failed(peer_open(&room->peer, fd))) {
+		room_closed(room);
 		return;
 	}
 	for (struct waiting *w; (w = room_next_waiting(room)) != NULL;) {

@@ -27,7 +27,7 @@ struct room *room_get(struct rooms *r, uint64_t account)
 		r->free = room->next;
 	else if ((room = NEW(r->arena, struct room, 1)) == NULL)
 		return NULL;
-	*room = (struct room){ .account = account, .next = *bucket_of(r, account), .watch.fd = -1, .channel.fd = -1 };
+	*room = (struct room){ .account = account, .next = *bucket_of(r, account) };
 	room->last = &room->first;
 	*bucket_of(r, account) = room;
 	r->count++;
@@ -45,7 +45,7 @@ void room_drop(struct rooms *r, struct room *room)
 	r->count--;
 }
 
-err room_wait(struct room *room, struct caller *greeter, const struct msg_admit *admit)
+err room_wait(struct room *room, struct peer *greeter, const struct msg_admit *admit)
 {
 	if (room->waiting_count == WAITING_MAX)
 		return FAIL(LIMIT);

@@ -60,7 +60,8 @@ struct account *account_get(struct queue *q, uint32_t number)
 	struct arena *arena = arena_new("account", sizeof(struct account) + 64);
 	struct account *a = NEW(arena, struct account, 1);
 	*a = (struct account){ .q = q, .arena = arena, .number = number, .same_bucket = *at };
-	a->mailbox.channel.fd = -1;
+	peer_init(&a->mailbox, q->service, &mailbox_kind, a);
+	a->mailbox.account = number;
 	*at = a;
 	return a;
 }
@@ -72,14 +73,14 @@ static void account_free(struct account *a)
 		at = &(*at)->same_bucket;
 	*at = a->same_bucket;
 	loop_timer_stop(a->q->service->loop, &a->timer);
-	link_close(&a->mailbox);
+	peer_close(&a->mailbox);
 	struct arena *arena = a->arena;
 	arena_free(&arena);
 }
 
 void account_rest(struct account *a)
 {
-	if (account_has_mail(a) || a->out.count > 0 || a->gone > 0 || a->loading || link_is_open(&a->mailbox))
+	if (account_has_mail(a) || a->out.count > 0 || a->gone > 0 || a->loading || peer_is_open(&a->mailbox))
 		return;
 	account_free(a);
 }

@@ -10,7 +10,7 @@ struct account {
 	struct arena *arena;
 	uint32_t number;
 	struct account *same_bucket;
-	struct link mailbox;
+	struct peer mailbox;
 	struct delivery_list waiting, out;
 	size_t gone;         /* deliveries whose jobs run */
 	bool more;           /* more waits in the store behind the position */
@@ -46,6 +46,7 @@ void account_unload(struct account *a);
 
 /* ---- mailbox.c ---- */
 
+extern const struct peer_kind mailbox_kind;
 /* Says and sends what can be said and sent now; wakes a mailbox that is not there. */
 void account_pump(struct account *a);
 

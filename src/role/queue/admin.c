@@ -17,8 +17,9 @@ enum { COMMANDS_MAX = 16, WORDS_BUDGET = 64 << 10 };
 
 struct command {
 	struct job job;
+	struct queue *q;
 	struct arena *arena;
-	struct link link;
+	struct peer peer;
 	struct command *next;
 	struct listing listing;
 	const struct listing_line *at; /* the next to be sent */
@@ -28,20 +29,21 @@ struct command {
 
 static void command_free(struct command *c)
 {
-	struct command **at = &c->link.q->commands;
+	struct command **at = &c->q->commands;
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	link_close(&c->link);
+	peer_close(&c->peer);
 	listing_free(&c->listing);
 	struct arena *a = c->arena;
 	arena_free(&a);
 }
 
 /* The job holds the command until it is done. */
-static void command_end(struct command *c)
+static void command_end(void *command)
 {
-	link_close(&c->link);
+	struct command *c = command;
+	peer_close(&c->peer);
 	c->orphan = true;
 	if (!c->reading)
 		command_free(c);
@@ -59,19 +61,19 @@ static void read_page(struct command *c)
 {
 	c->job = (struct job){ .run = run, .done = done };
 	c->reading = true;
-	writer_post(c->link.q->writer, &c->job);
+	writer_post(c->q->writer, &c->job);
 }
 
 static err send_lines(struct command *c)
 {
 	for (; c->at != NULL; c->at = c->at->next)
-		TRY(msg_send_line(&c->link.channel, 0, &(struct msg_line){ .json = c->at->json }));
+		TRY(msg_send_line(&c->peer.channel, 0, &(struct msg_line){ .json = c->at->json }));
 	if (c->listing.more && c->refusal == NULL) {
 		read_page(c);
 		return OK;
 	}
 	struct msg_end end = { .done = c->refusal == NULL, .reason = str_of(c->refusal != NULL ? c->refusal : "") };
-	TRY(msg_send_end(&c->link.channel, 0, &end));
+	TRY(msg_send_end(&c->peer.channel, 0, &end));
 	c->ended = true;
 	return OK;
 }
@@ -83,9 +85,9 @@ static bool pump(struct command *c)
 		return true;
 	err e = send_lines(c);
 	if (e.code == ERR_BUSY)
-		e = loop_change(c->link.q->service->loop, &c->link.watch, EPOLLIN | EPOLLOUT);
+		e = loop_change(c->q->service->loop, &c->peer.watch, EPOLLIN | EPOLLOUT);
 	else if (!failed(e))
-		e = loop_change(c->link.q->service->loop, &c->link.watch, EPOLLIN);
+		e = loop_change(c->q->service->loop, &c->peer.watch, EPOLLIN);
 	if (!failed(e))
 		return true;
 	command_end(c);
@@ -110,7 +112,7 @@ static void done(struct job *j)
 
 static err on_command(struct command *c, const struct msg_command *m, uint32_t tag)
 {
-	struct queue *q = c->link.q;
+	struct queue *q = c->q;
 	str words = m->words;
 	struct msg_word word;
 	err e = OK;
@@ -131,30 +133,27 @@ static err on_command(struct command *c, const struct msg_command *m, uint32_t t
 
 #define CONVERSATION "ipc/admin.def"
 #define HEAR hear
-#define HEAR_PEER struct command
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
+/* Otherwise the command has gone. */
+static bool is_heard(err e) { return !failed(e) || e.code == ERR_AGAIN; }
+
 static void on_session(void *to, uint32_t events)
 {
 	struct command *c = to;
-	if ((events & ~(uint32_t)EPOLLOUT) != 0) {
-		err e = channel_receive(&c->link.channel);
-		if (!failed(e))
-			e = hear(c, &c->link.heard, c->link.channel.in);
-		if (failed(e) && e.code != ERR_AGAIN) {
-			link_complain(&c->link, "control", e);
-			command_end(c);
-			return;
-		}
-	}
-	pump(c);
+	if ((events & ~(uint32_t)EPOLLOUT) == 0 || is_heard(peer_read(&c->peer, 1)))
+		pump(c);
 }
 
-static err on_session_open(struct link *l, const struct msg_session_open *m, uint32_t tag)
+static const struct peer_kind command_kind = {
+	.name = "control", .hear = hear, .gone = command_end, .on_event = on_session
+};
+
+static err on_session_open(struct queue *q, const struct msg_session_open *m, uint32_t tag)
 {
-	struct queue *q = l->q;
 	size_t count = 0;
 	(void)tag;
 	for (const struct command *c = q->commands; c != NULL; c = c->next)
@@ -165,9 +164,10 @@ static err on_session_open(struct link *l, const struct msg_session_open *m, uin
 	}
 	struct arena *a = arena_new("queue command", WORDS_BUDGET);
 	struct command *c = NEW(a, struct command, 1);
-	*c = (struct command){ .arena = a, .next = q->commands };
+	*c = (struct command){ .q = q, .arena = a, .next = q->commands };
+	peer_init(&c->peer, q->service, &command_kind, c);
 	c->listing.words = a;
-	if (failed(link_open(&c->link, q, m->end, on_session, c))) {
+	if (failed(peer_open(&c->peer, m->end))) {
 		arena_free(&a);
 		return OK;
 	}
@@ -177,25 +177,12 @@ static err on_session_open(struct link *l, const struct msg_session_open *m, uin
 
 #define CONVERSATION "ipc/opener_server.def"
 #define HEAR control_hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-void control_on(void *link, uint32_t events)
-{
-	struct link *l = link;
-	(void)events;
-	err e = channel_receive(&l->channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = control_hear(l, &l->heard, l->channel.in);
-	if (!failed(e))
-		return;
-	link_complain(l, "control", e);
-	link_close(l);
-}
+const struct peer_kind control_kind = { .name = "control", .hear = control_hear };
 
 void commands_stop(struct queue *q)
 {

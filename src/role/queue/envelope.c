@@ -14,7 +14,6 @@ enum {
 	RECIPIENTS_FIRST = 4,
 	RECIPIENTS_MAX = 65535,
 	ENVELOPE_BUDGET = 64 << 20, /* of 65,535 recipients */
-	FRAMES_AT_ONCE = 64,
 };
 
 /* ---- messages ---- */
@@ -176,9 +175,8 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	return new;
 }
 
-static err on_envelope(struct link *l, const struct msg_envelope *m, uint32_t tag)
+static err on_envelope(struct queue *q, const struct msg_envelope *m, uint32_t tag)
 {
-	struct queue *q = l->q;
 	(void)tag;
 	if (m->transaction.n != SPOOL_NUMBER)
 		return FAIL(SYNTAX);
@@ -200,9 +198,8 @@ static err on_envelope(struct link *l, const struct msg_envelope *m, uint32_t ta
 }
 
 /* A message of the server's own: nobody waits for an answer, and there is nothing to be judged. */
-static err on_own(struct link *l, const struct msg_own *own, uint32_t tag)
+static err on_own(struct queue *q, const struct msg_own *own, uint32_t tag)
 {
-	struct queue *q = l->q;
 	(void)tag;
 	struct message *m = own->transaction.n == SPOOL_NUMBER ? find(q, own->transaction) : NULL;
 	if (m == NULL || !m->complete)
@@ -225,47 +222,21 @@ static err on_own(struct link *l, const struct msg_own *own, uint32_t tag)
 
 #define CONVERSATION "ipc/directory_queue.def"
 #define HEAR hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
 /* Envelopes that were complete stay good when directory has gone. */
-static void directory_on(void *link, uint32_t events)
-{
-	struct link *l = link;
-	err e = OK;
-	(void)events;
-	for (unsigned i = 0; i < FRAMES_AT_ONCE && !failed(e); i++) {
-		e = channel_receive(&l->channel);
-		if (!failed(e))
-			e = hear(l, &l->heard, l->channel.in);
-	}
-	if (!failed(e) || e.code == ERR_AGAIN)
-		return;
-	link_complain(l, "directory", e);
-	link_close(l);
-}
-
-void directory_attach(struct queue *q, int fd)
-{
-	if (failed(link_open(&q->directory, q, fd, directory_on, &q->directory)))
-		return;
-	q->directory.channel.in = q->directory_frame;
-}
+const struct peer_kind directory_kind = { .name = "directory", .hear = hear };
 
 struct message *envelope_take(struct queue *q, str number)
 {
 	struct message *m = find(q, number);
 	/* It was sent before the receiver was told to go on, but over another channel. */
-	for (size_t i = 0; (m == NULL || !m->complete) && i < ENVELOPES_MAX && link_is_open(&q->directory); i++) {
-		if (failed(channel_receive(&q->directory.channel)))
+	for (size_t i = 0; (m == NULL || !m->complete) && i < ENVELOPES_MAX; i++) {
+		if (failed(peer_read(&q->directory, 1)))
 			break;
-		err e = hear(&q->directory, &q->directory.heard, q->directory.channel.in);
-		if (failed(e)) {
-			link_complain(&q->directory, "directory", e);
-			link_close(&q->directory);
-		}
 		m = find(q, number);
 	}
 	if (m == NULL || !m->complete)

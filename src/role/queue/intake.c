@@ -15,8 +15,9 @@ enum { SESSIONS_MAX = 12000, FRAMES_AT_ONCE = 32 };
 enum session_state { IDLE, BODY, DROPPING, DECIDING };
 
 struct session {
+	struct queue *q;
 	struct arena *arena;
-	struct link link;
+	struct peer peer;
 	struct session *next, *before;
 	enum session_state state;
 	struct message *message;
@@ -24,8 +25,9 @@ struct session {
 };
 
 struct receiver {
+	struct queue *q;
 	struct arena *arena;
-	struct link link;
+	struct peer peer;
 	struct receiver *next;
 };
 
@@ -38,14 +40,15 @@ static const struct answer too_large = { 552, S("5.3.4"), S("the message is too 
 
 /* ---- ends ---- */
 
-static void session_end(struct session *s)
+static void session_end(void *session)
 {
-	struct queue *q = s->link.q;
+	struct session *s = session;
+	struct queue *q = s->q;
 	if (s->message != NULL && s->state == DECIDING)
 		s->message->session = NULL; /* it is complete: it is kept, though nobody hears of it */
 	else
 		message_free(&s->message);
-	link_close(&s->link);
+	peer_close(&s->peer);
 	*(s->before != NULL ? &s->before->next : &q->sessions) = s->next;
 	if (s->next != NULL)
 		s->next->before = s->before;
@@ -63,7 +66,7 @@ static err say(struct session *s, const struct message *m, const struct answer *
 		.reason = a->reason,
 		.transaction = str_from((const char *)m->row.number, SPOOL_NUMBER),
 	};
-	return msg_send_queued(&s->link.channel, 0, &answer);
+	return msg_send_queued(&s->peer.channel, 0, &answer);
 }
 
 void session_answer(struct message *m, const struct answer *a)
@@ -76,14 +79,14 @@ void session_answer(struct message *m, const struct answer *a)
 	s->state = IDLE;
 	/* Who does not listen is hung up on; its end is found by the loop, as any other. */
 	if (failed(say(s, m, a)))
-		shutdown(s->link.channel.fd, SHUT_RDWR);
+		shutdown(s->peer.channel.fd, SHUT_RDWR);
 }
 
 /* An answer before the end of the body. */
 static err refuse_early(struct session *s, const struct answer *a)
 {
 	struct message *m = s->message;
-	struct queue *q = s->link.q;
+	struct queue *q = s->q;
 	char name[NUMBER_TEXT];
 	LOG(&q->service->log, message_refused, F_TEXT("message", message_name(m, name)),
 		F_ADDRESS("sender", m->row.sender), F_NUMBER("size", m->body.size), F_NUMBER("code", a->code),
@@ -97,7 +100,7 @@ static err refuse_early(struct session *s, const struct answer *a)
 
 static err refuse_for(struct session *s, err why)
 {
-	disk_note(s->link.q, why);
+	disk_note(s->q, why);
 	if (why.code == ERR_MEMORY)
 		return refuse_early(s, &no_memory);
 	return refuse_early(s, why.code == ERR_DISK_FULL ? &no_room : &no_store);
@@ -108,12 +111,12 @@ static err refuse_for(struct session *s, err why)
 /* Without directory's channel nobody can know whether there was an envelope. */
 static err forged(struct session *s, str number)
 {
-	struct queue *q = s->link.q;
+	struct queue *q = s->q;
 	struct message *nobody = message_new(q);
 	char name[NUMBER_TEXT];
 	memcpy(nobody->row.number, number.p, SPOOL_NUMBER);
 	err e = say(s, nobody, &no_envelope);
-	bool known = link_is_open(&q->directory);
+	bool known = peer_is_open(&q->directory);
 	if (known)
 		LOG(&q->service->log, envelope_forged, F_TEXT("message", message_name(nobody, name)));
 	message_free(&nobody);
@@ -125,13 +128,13 @@ static err forged(struct session *s, str number)
 static err add(struct session *s, str bytes)
 {
 	struct message *m = s->message;
-	err e = body_add(&m->body, &s->link.q->pool, m->row.number, bytes);
+	err e = body_add(&m->body, &s->q->pool, m->row.number, bytes);
 	return failed(e) ? refuse_for(s, e) : OK;
 }
 
 static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint32_t tag)
 {
-	struct queue *q = s->link.q;
+	struct queue *q = s->q;
 	(void)tag;
 	if (m->transaction.n != SPOOL_NUMBER)
 		return FAIL(SYNTAX);
@@ -157,7 +160,7 @@ static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
 		return OK;
 	if (s->state != BODY)
 		return FAIL(STATE);
-	uint64_t most = s->link.q->service->conf->smtp.message_max;
+	uint64_t most = s->q->service->conf->smtp.message_max;
 	if (most > s->message->size_max)
 		most = s->message->size_max;
 	s->got += m->bytes.n;
@@ -176,7 +179,7 @@ static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t
 	if (m->size != s->got)
 		return FAIL(SYNTAX);
 	struct message *message = s->message;
-	err e = body_end(&message->body, &s->link.q->pool);
+	err e = body_end(&message->body, &s->q->pool);
 	if (failed(e)) {
 		e = refuse_for(s, e);
 		s->state = IDLE;
@@ -212,7 +215,7 @@ static err on_body_cancel(struct session *s, const struct msg_body_cancel *m, ui
 
 #define CONVERSATION "ipc/receiver_queue.def"
 #define HEAR hear
-#define HEAR_PEER struct session
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
@@ -222,27 +225,20 @@ static void on_session(void *to, uint32_t events)
 {
 	struct session *s = to;
 	(void)events;
-	for (unsigned i = 0; i < FRAMES_AT_ONCE; i++) {
-		err e = channel_receive(&s->link.channel);
-		if (e.code == ERR_AGAIN)
-			return;
-		if (!failed(e))
-			e = hear(s, &s->link.heard, s->link.channel.in);
-		if (failed(e)) {
-			link_complain(&s->link, "receiver", e);
-			session_end(s);
-			return;
-		}
+	for (unsigned i = 0; i < FRAMES_AT_ONCE && !failed(peer_read(&s->peer, 1)); i++)
 		if (s->state != BODY && s->state != DROPPING)
 			return;
-	}
 }
+
+static const struct peer_kind session_kind = {
+	.name = "receiver", .hear = hear, .gone = session_end, .on_event = on_session
+};
 
 /* ---- receivers ---- */
 
 static err on_session_open(struct receiver *r, const struct msg_session_open *m, uint32_t tag)
 {
-	struct queue *q = r->link.q;
+	struct queue *q = r->q;
 	(void)tag;
 	if (q->sessions_count == SESSIONS_MAX || q->retiring) {
 		close(m->end);
@@ -250,8 +246,9 @@ static err on_session_open(struct receiver *r, const struct msg_session_open *m,
 	}
 	struct arena *a = arena_new("session", sizeof(struct session) + 64);
 	struct session *s = NEW(a, struct session, 1);
-	*s = (struct session){ .arena = a, .next = q->sessions };
-	if (failed(link_open(&s->link, q, m->end, on_session, s))) {
+	*s = (struct session){ .q = q, .arena = a, .next = q->sessions };
+	peer_init(&s->peer, q->service, &session_kind, s);
+	if (failed(peer_open(&s->peer, m->end))) {
 		arena_free(&a);
 		return OK;
 	}
@@ -264,43 +261,32 @@ static err on_session_open(struct receiver *r, const struct msg_session_open *m,
 
 #define CONVERSATION "ipc/opener_server.def"
 #define HEAR receiver_hear
-#define HEAR_PEER struct receiver
+#define HEAR_PEER void
 #define HEARD_forth HEAR_CASE
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
-static void receiver_end(struct receiver *r)
+static void receiver_end(void *receiver)
 {
-	struct receiver **at = &r->link.q->receivers;
+	struct receiver *r = receiver;
+	struct receiver **at = &r->q->receivers;
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
-	link_close(&r->link);
+	peer_close(&r->peer);
 	struct arena *a = r->arena;
 	arena_free(&a);
 }
 
-static void on_receiver(void *to, uint32_t events)
-{
-	struct receiver *r = to;
-	(void)events;
-	err e = channel_receive(&r->link.channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = receiver_hear(r, &r->link.heard, r->link.channel.in);
-	if (!failed(e))
-		return;
-	link_complain(&r->link, "receiver", e);
-	receiver_end(r);
-}
+static const struct peer_kind receiver_kind = { .name = "receiver", .hear = receiver_hear, .gone = receiver_end };
 
 void receiver_add(struct queue *q, int fd)
 {
 	struct arena *a = arena_new("receiver", sizeof(struct receiver) + 64);
 	struct receiver *r = NEW(a, struct receiver, 1);
-	*r = (struct receiver){ .arena = a, .next = q->receivers };
-	if (failed(link_open(&r->link, q, fd, on_receiver, r))) {
+	*r = (struct receiver){ .q = q, .arena = a, .next = q->receivers };
+	peer_init(&r->peer, q->service, &receiver_kind, r);
+	if (failed(peer_open(&r->peer, fd))) {
 		arena_free(&a);
 		return;
 	}

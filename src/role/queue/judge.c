@@ -54,7 +54,7 @@ static err ask(struct message *m)
 		.sender = m->row.sender,
 		.account = m->row.account,
 	};
-	if (!link_is_open(&q->filter))
+	if (!peer_is_open(&q->filter))
 		return FAIL(CLOSED);
 	TRY(body_descriptor(&m->body, m->row.number, &question.body));
 	m->tag = ++q->last_tag;
@@ -81,16 +81,16 @@ void judge(struct message *m)
 		loop_timer_start(q->service->loop, &q->asked_timer, LOOK_MS, look_for_late, q);
 }
 
-static err on_judged(struct link *l, const struct msg_judged *j, uint32_t tag)
+static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 {
-	struct message *m = l->q->asked;
+	struct message *m = q->asked;
 	while (m != NULL && m->tag != tag)
 		m = m->next_asked;
 	if (m == NULL)
 		return OK; /* it was answered without */
 	if (j->code != 250 && (j->code < 400 || j->code > 599))
 		return FAIL(SYNTAX);
-	forget(l->q, m);
+	forget(q, m);
 	if (j->code == 250)
 		store(m);
 	else
@@ -100,23 +100,11 @@ static err on_judged(struct link *l, const struct msg_judged *j, uint32_t tag)
 
 #define CONVERSATION "ipc/queue_filter.def"
 #define HEAR hear
-#define HEAR_PEER struct link
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-void filter_on(void *link, uint32_t events)
-{
-	struct link *l = link;
-	(void)events;
-	err e = channel_receive(&l->channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	if (!failed(e))
-		e = hear(l, &l->heard, l->channel.in);
-	if (!failed(e))
-		return;
-	link_complain(l, "filter", e);
-	link_close(l);
-	judge_forget(l->q);
-}
+static void gone(void *queue) { judge_forget(queue); }
+
+const struct peer_kind filter_kind = { .name = "filter", .hear = hear, .gone = gone };

@@ -14,9 +14,10 @@ enum {
 	BYTES_MAX = 57344,
 };
 
-static void mailbox_lost(struct account *a)
+static void mailbox_lost(void *account)
 {
-	link_close(&a->mailbox);
+	struct account *a = account;
+	peer_close(&a->mailbox);
 	a->told = a->fetching = a->blocked = false;
 	deliveries_back(a);
 }
@@ -117,16 +118,14 @@ void account_pump(struct account *a)
 {
 	if (a->q->stopping || a->blocked)
 		return;
-	err e = link_is_open(&a->mailbox) ? speak(a) : OK;
+	err e = peer_is_open(&a->mailbox) ? speak(a) : OK;
 	if (e.code == ERR_BUSY) {
 		a->blocked = !failed(loop_change(a->q->service->loop, &a->mailbox.watch, EPOLLIN | EPOLLOUT));
 		return;
 	}
-	if (failed(e)) {
-		link_complain(&a->mailbox, "mailbox", e);
+	if (failed(e))
 		mailbox_lost(a);
-	}
-	if (!link_is_open(&a->mailbox) && account_has_mail(a))
+	if (!peer_is_open(&a->mailbox) && account_has_mail(a))
 		account_wake(a);
 }
 
@@ -177,7 +176,7 @@ static err on_undeliverable(struct account *a, const struct msg_undeliverable *m
 
 #define CONVERSATION "ipc/queue_mailbox.def"
 #define HEAR hear
-#define HEAR_PEER struct account
+#define HEAR_PEER void
 #define HEARD_forth HEAR_NOT
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
@@ -185,32 +184,25 @@ static err on_undeliverable(struct account *a, const struct msg_undeliverable *m
 static void on_mailbox(void *to, uint32_t events)
 {
 	struct account *a = to;
-	err e = FAIL(AGAIN);
 	if ((events & EPOLLOUT) != 0 && a->blocked) {
 		a->blocked = false;
-		e = loop_change(a->q->service->loop, &a->mailbox.watch, EPOLLIN);
-		if (!failed(e))
-			e = FAIL(AGAIN);
+		if (failed(loop_change(a->q->service->loop, &a->mailbox.watch, EPOLLIN)))
+			mailbox_lost(a);
 	}
-	if ((events & ~(uint32_t)EPOLLOUT) != 0) {
-		e = channel_receive(&a->mailbox.channel);
-		if (!failed(e))
-			e = hear(a, &a->mailbox.heard, a->mailbox.channel.in);
-	}
-	if (failed(e) && e.code != ERR_AGAIN) {
-		link_complain(&a->mailbox, "mailbox", e);
-		mailbox_lost(a);
-	}
+	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		IGNORE(peer_read(&a->mailbox, 1)); /* the answer goes out before the next is heard */
 	account_pump(a);
 	account_rest(a);
 }
+
+const struct peer_kind mailbox_kind = { .name = "mailbox", .hear = hear, .gone = mailbox_lost, .on_event = on_mailbox };
 
 void mailbox_attach(struct queue *q, uint32_t account, int fd)
 {
 	struct account *a = account_get(q, account);
 	mailbox_lost(a);
 	loop_timer_stop(q->service->loop, &a->timer);
-	IGNORE(link_open(&a->mailbox, q, fd, on_mailbox, a)); /* another one will come, and is asked for */
+	IGNORE(peer_open(&a->mailbox, fd)); /* another one will come, and is asked for */
 	account_pump(a);
 	account_rest(a);
 }

@@ -9,35 +9,13 @@
 
 enum { ARENA_BUDGET = 4 << 20, KEPT_SHARE = 4 };
 
-err link_open(struct link *l, struct queue *q, int fd, loop_fn *fn, void *ctx)
-{
-	link_close(l);
-	*l = (struct link){ .q = q, .channel = channel_of(fd, q->service->in, q->service->out), .watch.fd = -1 };
-	err e = loop_add(q->service->loop, &l->watch, fd, EPOLLIN, fn, ctx);
-	if (failed(e))
-		link_close(l);
-	return e;
-}
-
-void link_close(struct link *l)
-{
-	if (l->q == NULL || l->channel.fd < 0)
-		return;
-	loop_remove(l->q->service->loop, &l->watch);
-	channel_close(&l->channel);
-}
-
-void link_complain(struct link *l, const char *peer, err e)
-{
-	if (e.code != ERR_CLOSED)
-		LOG(&l->q->service->log, channel_broken, F_TEXT("peer", str_of(peer)), F_ERR(e));
-}
-
 void queue_check_retired(struct queue *q)
 {
 	if (q->retiring && q->sessions == NULL)
 		service_finish(q->service);
 }
+
+static const struct peer_kind mailroom_kind = { .name = "mailroom" };
 
 static struct queue *queue_of(struct service *s)
 {
@@ -47,27 +25,18 @@ static struct queue *queue_of(struct service *s)
 	struct queue *q = NEW(a, struct queue, 1);
 	*q = (struct queue){ .service = s, .arena = a, .scratch = NEW(a, struct frame, 1) };
 	q->directory_frame = NEW(a, struct frame, 1);
-	q->directory.channel.fd = q->filter.channel.fd = q->mailroom.channel.fd = q->control.channel.fd = -1;
+	peer_init(&q->directory, s, &directory_kind, q);
+	q->directory.channel.in = q->directory_frame;
+	peer_init(&q->filter, s, &filter_kind, q);
+	peer_init(&q->mailroom, s, &mailroom_kind, q);
+	peer_init(&q->control, s, &control_kind, q);
 	random_bytes(&q->key, sizeof q->key);
 	s->state = q;
 	return q;
 }
 
-static void on_mailroom(void *to, uint32_t events)
-{
-	struct link *l = to;
-	(void)events;
-	err e = channel_receive(&l->channel);
-	if (e.code == ERR_AGAIN)
-		return;
-	/* It has nothing to say. */
-	if (!failed(e)) {
-		frame_drop(l->channel.in);
-		e = FAIL(SYNTAX);
-	}
-	link_complain(l, "mailroom", e);
-	link_close(l);
-}
+/* Where it fails the peer finds its end closed. */
+static void connect(struct peer *p, int fd) { IGNORE(peer_open(p, fd)); }
 
 static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
 {
@@ -78,13 +47,13 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	else if (str_starts(peer, S("receiver")))
 		receiver_add(q, fd);
 	else if (str_eq(peer, S("directory")))
-		directory_attach(q, fd);
+		connect(&q->directory, fd);
 	else if (str_eq(peer, S("filter")))
-		IGNORE(link_open(&q->filter, q, fd, filter_on, &q->filter));
+		connect(&q->filter, fd);
 	else if (str_eq(peer, S("mailroom")))
-		IGNORE(link_open(&q->mailroom, q, fd, on_mailroom, &q->mailroom));
+		connect(&q->mailroom, fd);
 	else if (str_eq(peer, S("control")))
-		IGNORE(link_open(&q->control, q, fd, control_on, &q->control));
+		connect(&q->control, fd);
 	else
 		close(fd);
 }
@@ -120,10 +89,10 @@ static void stop(struct service *s)
 	envelopes_stop(q);
 	judge_forget(q);
 	accounts_stop(q);
-	link_close(&q->directory);
-	link_close(&q->filter);
-	link_close(&q->mailroom);
-	link_close(&q->control);
+	peer_close(&q->directory);
+	peer_close(&q->filter);
+	peer_close(&q->mailroom);
+	peer_close(&q->control);
 	struct arena *a = q->arena;
 	s->state = NULL;
 	arena_free(&a);

@@ -8,7 +8,7 @@
  *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue */
 #pragma once
 #include "base/hash.h"
-#include "ipc/role.h"
+#include "ipc/peer.h"
 #include "role/queue/body.h"
 #include "role/queue/writer.h"
 
@@ -25,14 +25,6 @@ enum {
 struct queue;
 struct session;
 struct account;
-
-/* A channel of the loop. */
-struct link {
-	struct queue *q;
-	struct channel channel;
-	struct loop_watch watch;
-	struct hear_counts heard;
-};
 
 /* One recipient's share of a message in memory. */
 enum delivery_state { DELIVERY_WAITING, DELIVERY_OUT, DELIVERY_GONE };
@@ -80,7 +72,7 @@ struct queue {
 	struct writer *writer;
 	struct frame *scratch;         /* for records */
 	struct frame *directory_frame; /* read while another channel's frame is being worked on */
-	struct link directory, filter, mailroom, control;
+	struct peer directory, filter, mailroom, control;
 	struct receiver *receivers;
 	struct session *sessions;
 	struct command *commands;
@@ -111,12 +103,6 @@ struct queue {
 
 /* ---- queue.c ---- */
 
-/* Watches the channel, whose descriptor the link owns from now on; an earlier one is closed. */
-err link_open(struct link *l, struct queue *q, int fd, loop_fn *fn, void *ctx);
-void link_close(struct link *l);
-static inline bool link_is_open(const struct link *l) { return l->channel.fd >= 0; }
-/* Reports a channel that said something undeclared; not one that was closed. */
-void link_complain(struct link *l, const char *peer, err e);
 void queue_check_retired(struct queue *q);
 
 /* ---- messages (envelope.c) ---- */
@@ -128,7 +114,7 @@ void message_free(struct message **m);
 enum { NUMBER_TEXT = 2 * SPOOL_NUMBER };
 str message_name(const struct message *m, char room[NUMBER_TEXT]);
 
-void directory_attach(struct queue *q, int fd);
+extern const struct peer_kind directory_kind;
 /* Takes the envelope of that number out, once. NULL: there is none, although everything that directory had said by now was
  * heard. */
 struct message *envelope_take(struct queue *q, str number);
@@ -147,7 +133,7 @@ void session_answer(struct message *m, const struct answer *a);
 
 /* ---- judge.c ---- */
 
-void filter_on(void *link, uint32_t events);
+extern const struct peer_kind filter_kind;
 /* Asks the filter, then stores or refuses. Owns the message. */
 void judge(struct message *m);
 /* The filter has gone: who waits for it is answered with 451. */
@@ -178,5 +164,5 @@ void mailbox_attach(struct queue *q, uint32_t account, int fd);
 
 /* ---- admin.c ---- */
 
-void control_on(void *link, uint32_t events);
+extern const struct peer_kind control_kind;
 void commands_stop(struct queue *q);

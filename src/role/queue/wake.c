@@ -40,7 +40,7 @@ void account_wake(struct account *a)
 	int64_t pause = WINDOW_MS + (int64_t)random_below(10 * WINDOW_MS);
 	if (a->timer.running)
 		return;
-	if (link_is_open(&q->mailroom) && !is_crowded(q) &&
+	if (peer_is_open(&q->mailroom) && !is_crowded(q) &&
 		!failed(msg_send_wake(&q->mailroom.channel, 0, &(struct msg_wake){ .account = a->number }))) {
 		a->gap = a->gap == 0 ? GAP_FIRST_MS : 2 * a->gap;
 		if (a->gap > GAP_MAX_MS)

@@ -207,8 +207,8 @@ static void end_role(void)
 	channel_close(&house.control);
 	fake_service_turn(&house.fake, 2);
 	struct logger *logger = house.service->state;
-	arena_free(&logger->peers);
-	logger->free_peers = NULL;
+	arena_free(&logger->sources);
+	logger->free_sources = NULL;
 	fake_service_end(&house.fake);
 }
 
