@@ -5,11 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tls/client.h"
-
-struct tls_client {
-	SSL_CTX *context;
-};
+#include "tls/client_inside.h"
 
 static bool trust(SSL_CTX *c, str pem)
 {
@@ -41,14 +37,23 @@ err tls_client_new(str trusted, enum tls_version minimum, struct tls_client **ou
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
 	client->context = c;
+	pthread_mutex_init(&client->lock, NULL);
 	*out = client;
 	return OK;
+}
+
+err tls_client_trust(struct tls_client *client, str trusted)
+{
+	return trust(client->context, trusted) ? OK : FAIL(SYNTAX);
 }
 
 void tls_client_free(struct tls_client **client)
 {
 	if (*client == NULL)
 		return;
+	for (size_t i = 0; i < SESSIONS; i++)
+		SSL_SESSION_free((*client)->sessions[i].session);
+	pthread_mutex_destroy(&(*client)->lock);
 	SSL_CTX_free((*client)->context);
 	free(*client);
 	*client = NULL;
