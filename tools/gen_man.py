@@ -17,6 +17,7 @@ TYPES = {
     "choice":   "one of the words named",
     "list":     "a list of words",
     "networks": "a list of networks and addresses",
+    "map":      "a table of names and values",
 }
 
 HEAD = r""".\" Made by tools/gen_man.py from src/conf/*.def.
@@ -95,7 +96,7 @@ def bounds(type_name, default, lowest, highest):
     if type_name == "choice":
         words = default.split("|")
         return f"One of: {', '.join(words)}. Default: {words[0]}."
-    if type_name in ("text", "list", "networks"):
+    if type_name in ("text", "list", "networks", "map"):
         return f"Default: {default}." if default else "Default: empty."
     return "Default: {}; at least {}, at most {}.".format(*(scaled(n, type_name) for n in (default, lowest, highest)))
 

@@ -142,6 +142,45 @@ static void check_accounts(struct check *c)
 			ARG(a->subaddress_separator));
 }
 
+err conf_endpoint(str text, uint16_t port, struct address *address, uint16_t *out_port)
+{
+	struct address a;
+	uint64_t number = port;
+	size_t at = str_find_last(text, '@');
+	if (at != STR_NONE)
+		TRY(str_number(str_after(text, at + 1), UINT16_MAX, &number));
+	TRY(address_parse(str_slice(text, 0, at), &a));
+	if (number == 0)
+		return FAIL(SYNTAX);
+	*address = a;
+	*out_port = (uint16_t)number;
+	return OK;
+}
+
+static void check_endpoint(struct check *c, const char *name, str text)
+{
+	struct address address;
+	uint16_t port;
+	if (failed(conf_endpoint(text, 1, &address, &port)))
+		complain(c, "resolver", name, "\"%.*s\" is not an IP address, or one with a port as 127.0.0.1@5300",
+			ARG(text));
+}
+
+static void check_resolver(struct check *c)
+{
+	const struct conf_resolver *r = &c->conf->resolver;
+	for (size_t i = 0; i < r->forward.count; i++)
+		check_endpoint(c, "forward", r->forward.items[i]);
+	for (size_t i = 0; i < r->stub.count; i++) {
+		str rest = r->stub.items[i].value, server;
+		if (r->stub.items[i].key.n > 0)
+			complain(c, "resolver", "stub", "%.*s: a zone has a list of servers and nothing else",
+				ARG(r->stub.items[i].name));
+		while (str_word(&rest, ',', &server))
+			check_endpoint(c, "stub", server);
+	}
+}
+
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
@@ -161,5 +200,6 @@ size_t conf_check(const struct conf *conf, conf_complain *fn, void *to)
 	check_server(&c);
 	check_accounts(&c);
 	check_limits(&c);
+	check_resolver(&c);
 	return c.count;
 }

@@ -20,3 +20,6 @@ enum { CONF_SERVICES = 6 };
 extern const struct conf_service conf_services[CONF_SERVICES];
 /* NULL: there is no such service. */
 const struct conf_service *conf_service_find(str name);
+
+/* "192.0.2.53", "2001:db8::1", "127.0.0.1@5300"; port is meant where none is named. ERR_SYNTAX, ERR_LIMIT. */
+err conf_endpoint(str text, uint16_t port, struct address *address, uint16_t *out_port);

@@ -13,6 +13,7 @@
 #define INITIAL_choice(x) x
 #define INITIAL_list(x) x
 #define INITIAL_networks(x) x
+#define INITIAL_map(x) x
 #define TEXT_OF(x) TEXT_OF_(x)
 #define TEXT_OF_(x) #x
 

@@ -23,8 +23,17 @@ struct conf_networks {
 	const struct network *items;
 	size_t count;
 };
+/* A table, "name: value" or "name: {key: value}"; a list as a value stands with commas between its items. */
+struct conf_entry {
+	str name, key, value; /* key is empty where the value stands beside the name */
+};
+struct conf_map {
+	const struct conf_entry *items;
+	size_t count;
+};
 typedef struct conf_list conf_list;         /* default column: words separated by spaces; bounds: fewest, most */
 typedef struct conf_networks conf_networks; /* the same */
+typedef struct conf_map conf_map;           /* the same, with words NAME=VALUE and NAME/KEY=VALUE */
 
 #define SETTING(type, name, initial, lowest, highest, help) conf_##type name;
 struct conf_server {
@@ -60,6 +69,9 @@ struct conf_imap {
 struct conf_mailbox {
 #include "conf/mailbox.def"
 };
+struct conf_resolver {
+#include "conf/resolver.def"
+};
 #undef SETTING
 
 struct conf {
@@ -69,7 +81,17 @@ struct conf {
 };
 
 /* One row of a .def file. */
-enum conf_type { CONF_size, CONF_seconds, CONF_count, CONF_flag, CONF_text, CONF_choice, CONF_list, CONF_networks };
+enum conf_type {
+	CONF_size,
+	CONF_seconds,
+	CONF_count,
+	CONF_flag,
+	CONF_text,
+	CONF_choice,
+	CONF_list,
+	CONF_networks,
+	CONF_map
+};
 struct conf_setting {
 	const char *section, *name;
 	enum conf_type type;
@@ -85,6 +107,9 @@ enum {
 #undef SETTING
 };
 extern const struct conf_setting conf_settings[CONF_SETTINGS];
+
+/* What a map says of a name (and key, or empty); NULL: nothing. */
+const str *conf_map_find(const struct conf_map *map, str name, str key);
 
 /* The longest value as text: with its name it fits into one message of the lifeline. */
 enum { CONF_VALUE_MAX = 8000 };

@@ -159,6 +159,69 @@ static void read_list(struct reader *r, const struct conf_setting *s, yaml_node_
 		set(r, line_of(n), s, buf_str(&all));
 }
 
+/* A part of a map's text: a word, or several with commas between. False: it was told. */
+static bool add_value(struct reader *r, const struct conf_setting *s, const yaml_node_t *n, struct buf *all)
+{
+	if (n->type != YAML_SEQUENCE_NODE) {
+		if (!item_is_good(r, s, n))
+			return false;
+		buf_add(all, scalar_of(n));
+		return true;
+	}
+	for (yaml_node_item_t *at = n->data.sequence.items.start; at < n->data.sequence.items.top; at++) {
+		const yaml_node_t *item = yaml_document_get_node(&r->document, *at);
+		if (!item_is_good(r, s, item))
+			return false;
+		buf_add(all, at > n->data.sequence.items.start ? S(",") : S(""));
+		buf_add(all, scalar_of(item));
+	}
+	return true;
+}
+
+static bool add_entry(
+	struct reader *r, const struct conf_setting *s, const yaml_node_pair_t *pair, str name, struct buf *all)
+{
+	const yaml_node_t *key = yaml_document_get_node(&r->document, pair->key);
+	if (!item_is_good(r, s, key))
+		return false;
+	if (str_find(scalar_of(key), '/') != STR_NONE || str_find(scalar_of(key), '=') != STR_NONE) {
+		mistake(r, line_of(key), "%s.%s: \"%.*s\" is not a name", s->section, s->name,
+			ARG(shown(r, scalar_of(key))));
+		return false;
+	}
+	buf_add(all, all->n > 0 ? S(" ") : S(""));
+	buf_add(all, name);
+	buf_add(all, name.n > 0 ? S("/") : S(""));
+	buf_add(all, scalar_of(key));
+	buf_byte(all, '=');
+	return add_value(r, s, yaml_document_get_node(&r->document, pair->value), all);
+}
+
+static void read_map(struct reader *r, const struct conf_setting *s, yaml_node_t *n)
+{
+	struct buf all = buf_in(r->arena, CONF_VALUE_MAX);
+	bool good = true;
+	for (yaml_node_pair_t *at = n->data.mapping.pairs.start; at < n->data.mapping.pairs.top; at++) {
+		const yaml_node_t *key = yaml_document_get_node(&r->document, at->key);
+		const yaml_node_t *value = yaml_document_get_node(&r->document, at->value);
+		if (value->type != YAML_MAPPING_NODE) {
+			good = add_entry(r, s, at, NO_STR, &all) && good;
+			continue;
+		}
+		if (!item_is_good(r, s, key)) {
+			good = false;
+			continue;
+		}
+		for (yaml_node_pair_t *in = value->data.mapping.pairs.start; in < value->data.mapping.pairs.top; in++)
+			good = add_entry(r, s, in, scalar_of(key), &all) && good;
+	}
+	r->lines[s - conf_settings] = line_of(n);
+	if (all.lost)
+		mistake(r, line_of(n), "%s.%s: the table is too long", s->section, s->name);
+	else if (good)
+		set(r, line_of(n), s, buf_str(&all));
+}
+
 static void read_setting(struct reader *r, str section, yaml_node_t *key, yaml_node_t *value)
 {
 	str name = scalar_of(key);
@@ -171,7 +234,9 @@ static void read_setting(struct reader *r, str section, yaml_node_t *key, yaml_n
 			r->lines[s - conf_settings]);
 	else if (value->type == YAML_SEQUENCE_NODE && takes_list)
 		read_list(r, s, value);
-	else if (is_nothing(value) && (takes_list || s->type == CONF_text))
+	else if (value->type == YAML_MAPPING_NODE && s->type == CONF_map)
+		read_map(r, s, value);
+	else if (is_nothing(value) && (takes_list || s->type == CONF_map || s->type == CONF_text))
 		set(r, line_of(key), s, S(""));
 	else if (value->type == YAML_SCALAR_NODE)
 		set(r, line_of(value), s, scalar_of(value));

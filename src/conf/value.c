@@ -179,6 +179,49 @@ static err parse_networks(const struct conf_setting *s, struct arena *a, str tex
 	return OK;
 }
 
+err value_entry_parse(str word, struct conf_entry *out)
+{
+	struct conf_entry e = { .value = word };
+	if (!str_cut(&e.value, '=', &e.name))
+		return FAIL(SYNTAX);
+	str path = e.name;
+	if (!str_cut(&path, '/', &e.name))
+		path = S("");
+	else if (path.n == 0)
+		return FAIL(SYNTAX);
+	e.key = path;
+	if (e.name.n == 0 || e.value.n == 0 || str_find(path, '/') != STR_NONE)
+		return FAIL(SYNTAX);
+	*out = e;
+	return OK;
+}
+
+const str *conf_map_find(const struct conf_map *map, str name, str key)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (str_eq_nocase(map->items[i].name, name) && str_eq(map->items[i].key, key))
+			return &map->items[i].value;
+	return NULL;
+}
+
+static err parse_map(const struct conf_setting *s, struct arena *a, str text, struct conf_map *place)
+{
+	size_t count;
+	str item;
+	TRY(count_items(s, text, &count));
+	struct conf_entry *items = NEW(a, struct conf_entry, count + 1);
+	str copy = arena_copy(a, text);
+	if (items == NULL || copy.p == NULL)
+		return FAIL(MEMORY);
+	for (size_t i = 0; next_item(&copy, &item); i++) {
+		TRY(value_entry_parse(item, &items[i]));
+		if (conf_map_find(&(const struct conf_map){ items, i }, items[i].name, items[i].key) != NULL)
+			return FAIL(SYNTAX);
+	}
+	*place = (struct conf_map){ items, count };
+	return OK;
+}
+
 err value_parse(const struct conf_setting *s, struct arena *a, str text, void *place)
 {
 	switch (s->type) {
@@ -196,6 +239,8 @@ err value_parse(const struct conf_setting *s, struct arena *a, str text, void *p
 		return parse_list(s, a, text, place);
 	case CONF_networks:
 		return parse_networks(s, a, text, place);
+	case CONF_map:
+		return parse_map(s, a, text, place);
 	}
 	return FAIL(UNSUPPORTED);
 }
@@ -213,6 +258,15 @@ static void write_networks(struct buf *b, const struct conf_networks *networks)
 	for (size_t i = 0; i < networks->count; i++) {
 		buf_add(b, i > 0 ? S(" ") : S(""));
 		network_write(b, &networks->items[i]);
+	}
+}
+
+static void write_map(struct buf *b, const struct conf_map *map)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct conf_entry *e = &map->items[i];
+		buf_addf(b, "%s%.*s%s%.*s=", i > 0 ? " " : "", ARG(e->name), e->key.n > 0 ? "/" : "", ARG(e->key));
+		buf_add(b, e->value);
 	}
 }
 
@@ -238,6 +292,9 @@ void value_write(struct buf *b, const struct conf_setting *s, const void *place)
 		break;
 	case CONF_networks:
 		write_networks(b, place);
+		break;
+	case CONF_map:
+		write_map(b, place);
 		break;
 	}
 }
@@ -286,6 +343,10 @@ void value_expected(struct buf *b, const struct conf_setting *s)
 			"a list of networks (as 192.0.2.0/24 or 2001:db8::/32, no bits set below the mask), their "
 			"number",
 			s);
+		break;
+	case CONF_map:
+		write_range(b,
+			"a table of lines \"name: value\" (or words NAME=VALUE), none twice, the number of values", s);
 		break;
 	}
 }

@@ -12,6 +12,9 @@ void value_write(struct buf *b, const struct conf_setting *s, const void *place)
 /* What would have been right: "a duration from 5s to 1h". */
 void value_expected(struct buf *b, const struct conf_setting *s);
 
+/* One word of a map. ERR_SYNTAX. The parts are views. */
+err value_entry_parse(str word, struct conf_entry *out);
+
 /* The words of a choice, "a|b|c". */
 str value_choice_word(const struct conf_setting *s, uint64_t position);
 /* The default as text. */

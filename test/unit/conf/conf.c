@@ -56,6 +56,8 @@ static void defaults_are_valid(void **state)
 	assert_false(conf_is_given(&conf, conf_find(S("server"), S("hostname"))));
 }
 
+#define TABLE "a table of lines \"name: value\" (or words NAME=VALUE), none twice, the number of values from 0 to 64"
+
 static const struct {
 	const char *line, *want; /* the value as it is written back, or what was expected */
 	enum err_code code;
@@ -94,6 +96,15 @@ static const struct {
 		"a list of networks (as 192.0.2.0/24 or 2001:db8::/32, no bits set below the mask), their number from "
 		"0 to 256",
 		ERR_SYNTAX },
+	{ "resolver.stub= test=127.0.0.1@5300,::1  a.test/key=b=/c", "test=127.0.0.1@5300,::1 a.test/key=b=/c",
+		ERR_NONE },
+	{ "resolver.stub=", "", ERR_NONE },
+	{ "resolver.stub=a=1 A/=2", TABLE, ERR_SYNTAX },
+	{ "resolver.stub=a/b/c=1", TABLE, ERR_SYNTAX },
+	{ "resolver.stub=a=", TABLE, ERR_SYNTAX },
+	{ "resolver.stub==a", TABLE, ERR_SYNTAX },
+	{ "resolver.stub=a", TABLE, ERR_SYNTAX },
+	{ "resolver.stub=a=1 A=2", TABLE, ERR_SYNTAX },
 	{ "relay.relay_network=::1", NULL, ERR_ABSENT },
 	{ "relays.relay_networks=::1", NULL, ERR_ABSENT },
 	{ "relay=1", NULL, ERR_ABSENT },

@@ -32,6 +32,19 @@ static const struct {
 	{ HOST "smtp:\n  message_max: 50M\nlog:\n", NULL, "" },
 	{ HOST "relay:\n  relay_networks:\n    - 192.0.2.0/24\n    - ::1\n", NULL, "" },
 	{ HOST "relay:\n  relay_networks:\n", NULL, "" },
+	{ HOST "resolver:\n  stub:\n    a.test: [127.0.0.1@53, 2001:db8::1]\n    b.test: ::1\n  forward: [2001:db8::1]\n", NULL, "" },
+	{ HOST "resolver:\n  stub: {}\n", NULL, "" },
+	{ HOST "resolver:\n  stub:\n", NULL, "" },
+	{ HOST "resolver: {stub: {a: [2001:db8::1, 2001::g], b: {c: x}, d: '127.0.0.1@x'}}\n", NULL,
+		"f:2: resolver.stub: \"2001::g\" is not an IP address, or one with a port as 127.0.0.1@5300\n"
+		"f:2: resolver.stub: b: a zone has a list of servers and nothing else\n"
+		"f:2: resolver.stub: \"x\" is not an IP address, or one with a port as 127.0.0.1@5300\n"
+		"f:2: resolver.stub: \"127.0.0.1@x\" is not an IP address, or one with a port as 127.0.0.1@5300\n" },
+	{ HOST "resolver:\n  stub:\n    a/b: ::1\n    c: [[1]]\n    d: {e: '1 2'}\n    ? [1]\n    : 2\n", NULL,
+		"f:4: resolver.stub: \"a/b\" is not a name\n"
+		"f:5: resolver.stub: an item of the list is not a word\n"
+		"f:6: resolver.stub: \"1 2\" is not one word\n"
+		"f:7: resolver.stub: an item of the list is not a word\n" },
 	{ "server:\n  hostname: a.example\n  listen: 127.0.0.1\n  services: [smtp, imaps]\n", NULL, "" },
 	{ "", "server.hostname=a.example", "" },
 	{ "{}", NULL,
