@@ -40,47 +40,40 @@ static err on_auth_response(struct session *s, const struct msg_auth_response *m
 	return auth_response(s, m);
 }
 
-static err on_mail(struct session *s, const struct msg_mail *m, uint32_t tag)
+static err decide(struct session *s, struct frame *question)
 {
-	(void)tag;
-	TRY(may_ask(s));
-	return session_mail(s, m);
+	struct msg_mail mail;
+	struct msg_rcpt rcpt;
+	struct msg_data data;
+	switch (question->number) {
+	case MSG_mail:
+		TRY(msg_get_mail(question, &mail));
+		return session_mail(s, &mail);
+	case MSG_rcpt:
+		TRY(msg_get_rcpt(question, &rcpt));
+		return session_rcpt(s, &rcpt);
+	case MSG_data:
+		TRY(msg_get_data(question, &data));
+		return session_data(s);
+	default:
+		return FAIL(SYNTAX);
+	}
 }
-
-static err on_rcpt(struct session *s, const struct msg_rcpt *m, uint32_t tag)
-{
-	(void)tag;
-	TRY(may_ask(s));
-	return session_rcpt(s, m);
-}
-
-static err on_data(struct session *s, const struct msg_data *m, uint32_t tag)
-{
-	(void)m;
-	(void)tag;
-	TRY(may_ask(s));
-	return session_data(s);
-}
-
-static err receiver_hear(struct session *peer, struct hear_counts *counts, struct frame *f);
-
-static bool may_be_grouped(uint16_t number) { return number == MSG_mail || number == MSG_rcpt || number == MSG_data; }
 
 /* The verdicts are gathered while the questions are answered one after the other. */
-static err on_several(struct session *s, const struct msg_several *m, uint32_t tag)
+static err on_questions(struct session *s, const struct msg_questions *m, uint32_t tag)
 {
 	static struct frame question; /* the loop's thread only */
 	static char room[VERDICTS_ROOM];
-	struct buf verdicts = BUF_ON(room);
-	str rest = m->questions;
+	str rest = m->records;
 	err e = OK;
 	(void)tag;
-	s->verdicts = &verdicts;
+	TRY(may_ask(s));
+	s->verdicts = BUF_ON(room);
 	while (!failed(e) && records_next(&rest, &question))
-		e = may_be_grouped(question.number) ? receiver_hear(s, &s->heard, &question) : FAIL(SYNTAX);
-	s->verdicts = NULL;
+		e = decide(s, &question);
 	TRY(e);
-	const struct msg_verdicts answer = { .verdicts = buf_str(&verdicts) };
+	const struct msg_verdicts answer = { .records = buf_str(&s->verdicts) };
 	return msg_send_verdicts(&s->channel, 0, &answer);
 }
 
@@ -195,8 +188,7 @@ str session_client(const struct session *s, struct buf *room)
 static err verdict(struct session *s, struct msg_verdict *m, bool granted)
 {
 	m->transaction = granted ? str_from((const char *)s->transaction.id, TRANSACTION_ID) : S("");
-	return s->verdicts != NULL ? msg_add_verdict(s->verdicts, s->channel.out, m)
-				   : msg_send_verdict(&s->channel, 0, m);
+	return msg_add_verdict(&s->verdicts, s->channel.out, m);
 }
 
 err session_verdict(struct session *s, uint64_t code, str status, str reason)

@@ -64,7 +64,7 @@ struct session {
 	struct arena *arena; /* which holds the session itself */
 	struct session *next, *before;
 	enum link_kind kind;
-	struct buf *verdicts; /* where several are gathered; NULL: each is sent at once */
+	struct buf verdicts; /* while questions are being answered */
 	struct channel channel;
 	struct hear_counts heard;
 	struct loop_watch watch;

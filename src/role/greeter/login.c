@@ -2,7 +2,7 @@
 /* LOGIN and AUTHENTICATE carry bytes between the client and `directory`, which runs the mechanism. */
 #include "proto/imap/login.h"
 
-#include "base/base64.h"
+#include "ipc/login.h"
 #include "role/greeter/session.h"
 
 #define CONVERSATION "ipc/greeter_directory.def"
@@ -38,7 +38,7 @@ static void unavailable(struct session *s, str tag)
 	answer(s, tag, "NO", "[UNAVAILABLE] logins cannot be checked at the moment, please try again");
 }
 
-static void finish(struct session *s, str tag, const struct msg_auth_done *done)
+static void finish(struct session *s, str tag, const struct login_result *done)
 {
 	if (done->granted) {
 		session_enter(s, tag, done->ticket);
@@ -64,12 +64,21 @@ static bool write_plain(struct buf *to, const struct imap_login *login)
 	return !to->lost;
 }
 
+/* Everything is in the first response. */
+static err no_exchange(void *session, str challenge, str *response)
+{
+	(void)session;
+	(void)challenge;
+	(void)response;
+	return FAIL(SYNTAX);
+}
+
 /* RFC 3501 6.2.3 */
 void command_login(struct session *s, const struct imap_command *c)
 {
 	struct cur cur = cur_of(c->args);
 	struct imap_login login;
-	struct msg_auth_done done;
+	struct login_result result;
 	if (failed(imap_login_parse(&cur, s->command_arena, &login))) {
 		answer_bad(s, c->tag, "LOGIN takes a name and a password");
 		return;
@@ -81,51 +90,24 @@ void command_login(struct session *s, const struct imap_command *c)
 		answer(s, c->tag, "NO", "[AUTHENTICATIONFAILED] that cannot be a login");
 		return;
 	}
-	struct msg_auth_start start = { .mechanism = S("PLAIN"),
-		.encrypted = s->visitor->encrypted,
-		.has_initial = true,
-		.initial = buf_str(&plain) };
-	if (failed(open_directory(s)) || failed(msg_send_auth_start(&s->directory, 0, &start)) ||
-		failed(msg_expect_auth_done(&s->directory, &done)))
+	const struct login_attempt attempt = {
+		.mechanism = S("PLAIN"), .encrypted = s->visitor->encrypted, .initial = buf_str(&plain)
+	};
+	if (failed(open_directory(s)) ||
+		failed(login_run(&s->directory, s->command_arena, &attempt, no_exchange, s, &result)))
 		unavailable(s, c->tag);
 	else
-		finish(s, c->tag, &done);
+		finish(s, c->tag, &result);
 }
 
-/* Sends a challenge, reads the response. ERR_CLOSED here: the client gave up with "*". */
-static err exchange(struct session *s, str challenge, str *response)
+/* Sends a challenge, reads the response; "*" gives up. */
+static err exchange(void *session, str challenge, str *response)
 {
-	char room[6000];
-	struct buf text = BUF_ON(room);
-	str line, encoded;
-	base64_encode(&text, challenge);
-	io_putf(s->io, "+ %.*s\r\n", ARG(buf_str(&text)));
+	struct session *s = session;
+	str line;
+	io_putf(s->io, "+ %.*s\r\n", ARG(challenge));
 	TRY(io_line(s->io, &line));
-	TRY(imap_authenticate_line(line, &encoded));
-	struct buf decoded = buf_in(s->command_arena, RESPONSE_ROOM);
-	TRY(base64_decode(&decoded, encoded));
-	*response = buf_str(&decoded);
-	return OK;
-}
-
-/* The steps after the first, until `directory` has decided. ERR_STATE: the client is to be told BAD. */
-static err converse(struct session *s, struct msg_auth_done *done)
-{
-	for (;;) {
-		struct msg_auth_challenge challenge;
-		struct msg_auth_response response = { .response = NO_STR };
-		TRY(channel_receive(&s->directory));
-		if (s->directory.in->number == MSG_auth_done)
-			return msg_get_auth_done(s->directory.in, done);
-		if (s->directory.in->number != MSG_auth_challenge) {
-			frame_drop(s->directory.in);
-			return FAIL(SYNTAX);
-		}
-		TRY(msg_get_auth_challenge(s->directory.in, &challenge));
-		if (failed(exchange(s, challenge.challenge, &response.response)))
-			return FAIL(STATE);
-		TRY(msg_send_auth_response(&s->directory, 0, &response));
-	}
+	return imap_authenticate_line(line, response);
 }
 
 /* RFC 3501 6.2.2, RFC 4959 3 */
@@ -133,7 +115,7 @@ void command_authenticate(struct session *s, const struct imap_command *c)
 {
 	struct cur cur = cur_of(c->args);
 	struct imap_authenticate a;
-	struct msg_auth_done done;
+	struct login_result result;
 	const str tag = arena_copy(s->command_arena, c->tag); /* the lines that follow are read over it */
 	if (failed(imap_authenticate_parse(&cur, &a))) {
 		answer_bad(s, c->tag, "AUTHENTICATE takes a mechanism and perhaps a response");
@@ -141,26 +123,20 @@ void command_authenticate(struct session *s, const struct imap_command *c)
 	}
 	if (!may_log_in(s, tag))
 		return;
-	struct buf initial = buf_in(s->command_arena, RESPONSE_ROOM);
-	if (a.has_response && failed(base64_decode(&initial, a.response))) {
+	struct login_attempt attempt = { .mechanism = a.mechanism, .encrypted = s->visitor->encrypted };
+	if (a.has_response && failed(login_decode(s->command_arena, a.response, &attempt.initial))) {
 		answer_bad(s, tag, "the response is not base64");
 		return;
 	}
-	struct msg_auth_start start = { .mechanism = a.mechanism,
-		.encrypted = s->visitor->encrypted,
-		.has_initial = a.has_response,
-		.initial = buf_str(&initial) };
 	err e = open_directory(s);
 	if (!failed(e))
-		e = msg_send_auth_start(&s->directory, 0, &start);
-	if (!failed(e))
-		e = converse(s, &done);
+		e = login_run(&s->directory, s->command_arena, &attempt, exchange, s, &result);
 	if (e.code == ERR_STATE) {
 		channel_close(&s->directory); /* which forgets the exchange that was begun */
 		answer_bad(s, tag, "the exchange was broken off");
 	} else if (failed(e)) {
 		unavailable(s, tag);
 	} else {
-		finish(s, tag, &done);
+		finish(s, tag, &result);
 	}
 }

@@ -79,16 +79,16 @@ static void take_verdict(struct session *s, const struct question *q, const stru
 static err take_verdicts(struct session *s, size_t *taken)
 {
 	struct group *g = &s->group;
-	struct msg_several several = { .questions = buf_str(&g->questions) };
+	const struct msg_questions questions = { .records = buf_str(&g->questions) };
 	struct msg_verdicts answer;
 	struct msg_verdict v;
 	err e = OK;
 	if (g->questions.lost)
 		return FAIL(LIMIT);
 	TRY(session_ask_directory(s));
-	TRY(msg_send_several(&s->directory, 0, &several));
+	TRY(msg_send_questions(&s->directory, 0, &questions));
 	TRY(msg_expect_verdicts(&s->directory, &answer));
-	while (*taken < g->count && msg_next_verdict(&answer.verdicts, &s->desk->out, &v, &e))
+	while (*taken < g->count && msg_next_verdict(&answer.records, &s->desk->out, &v, &e))
 		take_verdict(s, &g->of[(*taken)++], &v);
 	return failed(e) ? e : *taken == g->count ? OK : FAIL(SYNTAX);
 }

@@ -107,6 +107,17 @@ static void turn(void)
 	must_work(loop_run(house.service.loop));
 }
 
+/* What stands in the frame as a record of questions, where that is its place. */
+static void wrap(struct frame *f)
+{
+	static char room[FRAME_MAX];
+	struct buf records = BUF_ON(room);
+	if (f->number != MSG_mail && f->number != MSG_rcpt && f->number != MSG_data)
+		return;
+	if (!failed(records_add(&records, f)))
+		IGNORE(msg_put_questions(f, 0, &(struct msg_questions){ .records = buf_str(&records) }));
+}
+
 /* One frame as the input says, with a descriptor where the message wants one. False at the end. */
 static bool send_frame(struct channel *c, str *input)
 {
@@ -120,6 +131,7 @@ static bool send_frame(struct channel *c, str *input)
 	memcpy(f->bytes + FRAME_HEADER, bytes.p, bytes.n);
 	f->n = FRAME_HEADER + bytes.n;
 	*input = str_after(*input, 3 + n);
+	wrap(f);
 	if (any < 0)
 		any = dup(house.queue.fd);
 	if (f->number == MSG_client)
@@ -127,19 +139,29 @@ static bool send_frame(struct channel *c, str *input)
 	return !failed(channel_send(c));
 }
 
+static void check_verdicts(struct channel *c)
+{
+	struct msg_verdicts all;
+	struct msg_verdict v;
+	err e = OK;
+	must_work(msg_get_verdicts(c->in, &all));
+	while (msg_next_verdict(&all.records, &house.scratch, &v, &e)) {
+		must(v.code >= 250 && v.code < 600);
+		must(v.transaction.n == 0 || (v.transaction.n == 16 && v.code < 400));
+	}
+	must_work(e);
+}
+
 /* How many answers came. */
 static unsigned hear_answers(struct channel *c)
 {
 	unsigned count = 0;
 	while (!failed(channel_receive(c))) {
-		struct msg_verdict v;
 		struct msg_auth_done done;
 		struct msg_auth_challenge challenge;
 		count++;
-		if (c->in->number == MSG_verdict) {
-			must_work(msg_get_verdict(c->in, &v));
-			must(v.code >= 250 && v.code < 600);
-			must(v.transaction.n == 0 || (v.transaction.n == 16 && v.code < 400));
+		if (c->in->number == MSG_verdicts) {
+			check_verdicts(c);
 		} else if (c->in->number == MSG_auth_done) {
 			must_work(msg_get_auth_done(c->in, &done));
 			must(!done.granted);

@@ -295,7 +295,7 @@ static void test_submission_needs_login(void **state)
 static void test_strangers(void **state)
 {
 	(void)state;
-	struct msg_verdict v;
+	struct msg_verdicts v;
 	struct msg_auth_done done;
 	const struct msg_auth_start start_plain = { .mechanism = S("PLAIN"), .encrypted = true, .initial = S("") };
 	struct channel c = smtp(OUTSIDE);
@@ -306,18 +306,17 @@ static void test_strangers(void **state)
 	channel_close(&c);
 
 	c = open_session(S("greeter"), OUTSIDE, S("imap"));
-	const struct msg_mail m = { .sender = S(""), .helo = S(""), .envid = S("") };
-	check_err("mail from the greeter", msg_send_mail(&c, 0, &m), ERR_NONE);
+	const struct msg_questions none = { .records = S("") };
+	check_err("questions of the greeter", msg_send_questions(&c, 0, &none), ERR_NONE);
 	turn();
-	check_err("closed", msg_expect_verdict(&c, &v), ERR_CLOSED);
+	check_err("closed", msg_expect_verdicts(&c, &v), ERR_CLOSED);
 	assert_int_equal(house.fake.events[EV_channel_broken], 2);
 	channel_close(&c);
 
 	c = smtp(OUTSIDE);
-	const struct msg_verdict verdict = { .status = S(""), .reason = S(""), .transaction = S("") };
-	check_err("a verdict", msg_send_verdict(&c, 0, &verdict), ERR_NONE);
+	check_err("verdicts", msg_send_verdicts(&c, 0, &(struct msg_verdicts){ .records = S("") }), ERR_NONE);
 	turn();
-	check_err("closed", msg_expect_verdict(&c, &v), ERR_CLOSED);
+	check_err("closed", msg_expect_verdicts(&c, &v), ERR_CLOSED);
 	assert_int_equal(house.fake.events[EV_channel_broken], 3);
 	channel_close(&c);
 	c = smtp(OUTSIDE);

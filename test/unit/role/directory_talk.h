@@ -26,33 +26,40 @@ static inline struct channel open_session(str kind, const char *client, str serv
 	return c;
 }
 
+/* Asks what was written into the frame. The verdict's texts last until the next question. */
+static inline struct msg_verdict ask(struct channel *c, const char *name, err written)
+{
+	static struct frame scratch;
+	static char room[40000];
+	struct buf records = BUF_ON(room);
+	struct msg_verdict v = { .code = 0 };
+	struct msg_verdicts verdicts;
+	err e = OK;
+	check_err(name, written, ERR_NONE);
+	check_err(name, records_add(&records, c->out), ERR_NONE);
+	check_err(name, msg_send_questions(c, 0, &(struct msg_questions){ .records = buf_str(&records) }), ERR_NONE);
+	turn();
+	check_err(name, msg_expect_verdicts(c, &verdicts), ERR_NONE);
+	assert_true(msg_next_verdict(&verdicts.records, &scratch, &v, &e));
+	assert_int_equal(verdicts.records.n, 0);
+	return v;
+}
+
 static inline struct msg_verdict ask_mail(struct channel *c, str sender, uint64_t size)
 {
-	struct msg_verdict v = { .code = 0 };
 	const struct msg_mail m = { .sender = sender, .helo = S("client.example"), .size = size, .envid = S("") };
-	check_err("mail", msg_send_mail(c, 0, &m), ERR_NONE);
-	turn();
-	check_err("verdict", msg_expect_verdict(c, &v), ERR_NONE);
-	return v;
+	return ask(c, "mail", msg_put_mail(c->out, 0, &m));
 }
 
 static inline struct msg_verdict ask_rcpt(struct channel *c, str recipient)
 {
-	struct msg_verdict v = { .code = 0 };
 	const struct msg_rcpt m = { .recipient = recipient, .orcpt = S("rfc822;x@y"), .notify = 2 };
-	check_err("rcpt", msg_send_rcpt(c, 0, &m), ERR_NONE);
-	turn();
-	check_err(recipient.p, msg_expect_verdict(c, &v), ERR_NONE);
-	return v;
+	return ask(c, recipient.p, msg_put_rcpt(c->out, 0, &m));
 }
 
 static inline struct msg_verdict ask_data(struct channel *c)
 {
-	struct msg_verdict v = { .code = 0 };
-	check_err("data", msg_send_data(c, 0, &(struct msg_data){ .no_more = 0 }), ERR_NONE);
-	turn();
-	check_err("verdict", msg_expect_verdict(c, &v), ERR_NONE);
-	return v;
+	return ask(c, "data", msg_put_data(c->out, 0, &(struct msg_data){ .no_more = 0 }));
 }
 
 static inline void check_verdict(const char *name, struct msg_verdict got, uint64_t code, const char *status)
