@@ -15,8 +15,8 @@ enum log_event {
 };
 
 /* ADDRESS is text that names a person (a mail address, a login, a client's IP address): the logger writes a pseudonym
- * where the configuration asks for it. */
-enum log_kind { LOG_TEXT, LOG_NUMBER, LOG_ADDRESS, LOG_END };
+ * where the configuration asks for it. WORDS are those of a command, "login=x address=y": some of them name a person. */
+enum log_kind { LOG_TEXT, LOG_NUMBER, LOG_ADDRESS, LOG_WORDS, LOG_END };
 
 struct log_field {
 	const char *name;
@@ -41,6 +41,10 @@ struct log {
 #define F_ADDRESS(name, value)                  \
 	{                                       \
 		(name), LOG_ADDRESS, (value), 0 \
+	}
+#define F_WORDS(name, value)                  \
+	{                                     \
+		(name), LOG_WORDS, (value), 0 \
 	}
 #define F_NUMBER(name, value)                       \
 	{                                           \

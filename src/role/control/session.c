@@ -60,7 +60,7 @@ static err finish(struct session *s, bool done, str reason)
 	s->ending = true;
 	if (done)
 		LOG(&s->control->service->log, command_done, F_TEXT("verb", verb_of(s)),
-			F_TEXT("caller", str_of(s->name)), F_TEXT("words", buf_str(&s->audit)));
+			F_TEXT("caller", str_of(s->name)), F_WORDS("words", buf_str(&s->audit)));
 	TRY(msg_put_end(s->held, 0, &end));
 	return pass_on(s);
 }
@@ -69,7 +69,7 @@ static err finish(struct session *s, bool done, str reason)
 static err refuse(struct session *s, str reason)
 {
 	LOG(&s->control->service->log, command_refused, F_TEXT("verb", verb_of(s)), F_TEXT("caller", str_of(s->name)),
-		F_TEXT("words", buf_str(&s->audit)), F_TEXT("reason", reason));
+		F_WORDS("words", buf_str(&s->audit)), F_TEXT("reason", reason));
 	return finish(s, false, reason);
 }
 

@@ -34,7 +34,7 @@ void command_end(struct admin *a, const struct directory_change *c, err e)
 	struct directory_role *r = role_of(a);
 	if (!failed(e)) {
 		LOG(&a->log, account_changed, F_TEXT("verb", a->verb), F_TEXT("caller", a->caller),
-			F_TEXT("words", c->words));
+			F_WORDS("words", c->words));
 		admin_done(a);
 		return;
 	}

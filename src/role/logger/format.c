@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+enum { WORDS_ROOM = 2048 };
+
 void line_time(struct buf *to, int64_t utc_ms)
 {
 	struct tm t;
@@ -43,9 +45,37 @@ static str pseudonym(const struct log_origin *origin, str address, struct buf *r
 	return buf_str(room);
 }
 
+/* Words of commands that name nobody. */
+static bool is_harmless(str word)
+{
+	static const char *const harmless[] = { "id", "domain", "alias-of", "number", "lines", "age", "quota", "follow",
+		"senders" };
+	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+		if (str_eq(word, str_of(harmless[i])))
+			return true;
+	return false;
+}
+
+/* A value can hold blanks: what stands behind the first goes with it. */
+static str hide_words(const struct log_origin *origin, str words, struct buf *room)
+{
+	str word, name;
+	while (str_word(&words, ' ', &word)) {
+		str value = word;
+		if (!str_cut(&value, '=', &name))
+			continue;
+		buf_addf(room, "%s%.*s=", room->n > 0 ? " " : "", ARG(name));
+		if (is_harmless(name))
+			buf_add(room, value);
+		else
+			pseudonym(origin, value, room);
+	}
+	return buf_str(room);
+}
+
 void line_field(struct json *line, const struct log_origin *origin, str name, const struct log_field *field)
 {
-	char name_room[33], text_room[32];
+	char name_room[33], text_room[WORDS_ROOM];
 	struct buf term = BUF_ON(name_room), hidden = BUF_ON(text_room);
 	if (name.n == 0 || name.n > 32 || !str_is(CH_TOKEN, name) || is_ours(name))
 		return;
@@ -55,6 +85,8 @@ void line_field(struct json *line, const struct log_origin *origin, str name, co
 		json_number(line, name_room, field->number);
 	else if (field->kind == LOG_ADDRESS && origin->pseudonyms != NULL && field->text.n > 0)
 		json_text(line, name_room, pseudonym(origin, field->text, &hidden));
+	else if (field->kind == LOG_WORDS && origin->pseudonyms != NULL)
+		json_text(line, name_room, hide_words(origin, field->text, &hidden));
 	else
 		json_text(line, name_room, field->text);
 }

@@ -14,6 +14,7 @@ enum {
 	RECIPIENTS_FIRST = 4,
 	RECIPIENTS_MAX = 65535,
 	ENVELOPE_BUDGET = 64 << 20, /* of 65,535 recipients */
+	BEGINNING_ROOM = 4096 + 340, /* the trace fields of receiver_queue.def and a sender of 320 */
 };
 
 /* ---- messages ---- */
@@ -43,6 +44,16 @@ str message_name(const struct message *m, char room[NUMBER_TEXT])
 	struct buf b = { .p = room, .room = NUMBER_TEXT };
 	buf_hex(&b, m->row.number, SPOOL_NUMBER);
 	return buf_str(&b);
+}
+
+err message_begin(struct message *m, str trace)
+{
+	char room[BEGINNING_ROOM];
+	struct buf b = BUF_ON(room);
+	if ((m->row.flags & SPOOL_RETURN_PATH) != 0)
+		buf_addf(&b, "Return-Path: <%.*s>\r\n", ARG(m->row.sender));
+	buf_add(&b, trace);
+	return b.lost ? FAIL(LIMIT) : body_add(&m->body, &m->q->pool, m->row.number, buf_str(&b));
 }
 
 /* ---- the table ---- */
@@ -144,6 +155,8 @@ static err add_recipient(struct message *m, const struct msg_recipient *r)
 	size_t at = str_find_last(to->address, '@');
 	if (r->account == 0)
 		to->domain = at != STR_NONE ? str_after(to->address, at + 1) : S("");
+	else
+		m->row.flags |= SPOOL_RETURN_PATH;
 	m->count++;
 	return arena_spent(m->arena) ? FAIL(LIMIT) : OK;
 }
@@ -206,6 +219,8 @@ static err on_own(struct queue *q, const struct msg_own *own, uint32_t tag)
 		return FAIL(SYNTAX);
 	take_out(q, m);
 	err e = q->retiring || q->writer == NULL || disk_is_full(q) ? FAIL(BUSY) : OK;
+	if (!failed(e))
+		e = message_begin(m, S(""));
 	if (!failed(e))
 		e = body_add(&m->body, &q->pool, m->row.number, own->text);
 	if (!failed(e))

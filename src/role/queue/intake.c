@@ -125,12 +125,7 @@ static err forged(struct session *s, str number)
 	return known ? FAIL(CLOSED) : OK;
 }
 
-static err add(struct session *s, str bytes)
-{
-	struct message *m = s->message;
-	err e = body_add(&m->body, &s->q->pool, m->row.number, bytes);
-	return failed(e) ? refuse_for(s, e) : OK;
-}
+static err added(struct session *s, err e) { return failed(e) ? refuse_for(s, e) : OK; }
 
 static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint32_t tag)
 {
@@ -150,7 +145,7 @@ static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint
 		return refuse_early(s, &going_down);
 	if (disk_is_full(q))
 		return refuse_early(s, &no_room);
-	return add(s, m->trace);
+	return added(s, message_begin(s->message, m->trace));
 }
 
 static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
@@ -164,7 +159,9 @@ static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
 	if (most > s->message->size_max)
 		most = s->message->size_max;
 	s->got += m->bytes.n;
-	return s->got > most ? refuse_early(s, &too_large) : add(s, m->bytes);
+	if (s->got > most)
+		return refuse_early(s, &too_large);
+	return added(s, body_add(&s->message->body, &s->q->pool, s->message->row.number, m->bytes));
 }
 
 static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t tag)

@@ -115,6 +115,9 @@ enum { NUMBER_TEXT = 2 * SPOOL_NUMBER };
 str message_name(const struct message *m, char room[NUMBER_TEXT]);
 
 extern const struct peer_kind directory_kind;
+/* Begins the body: Return-Path for mailboxes of ours (RFC 5321 4.4), then the trace fields. Errors of body_add(). */
+err message_begin(struct message *m, str trace);
+
 /* Takes the envelope of that number out, once. NULL: there is none, although everything that directory had said by now was
  * heard. */
 struct message *envelope_take(struct queue *q, str number);

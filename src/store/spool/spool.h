@@ -15,7 +15,8 @@ struct spool;
 enum { SPOOL_INLINE_MAX = 128 << 10 };
 enum { SPOOL_NUMBER = 16 };
 
-enum spool_flag { SPOOL_UTF8 = 1 << 0, SPOOL_SPAM = 1 << 1, SPOOL_FILE = 1 << 2 };
+/* SPOOL_RETURN_PATH: the body begins with that field, which mailboxes get and other servers do not (RFC 5321 4.4). */
+enum spool_flag { SPOOL_UTF8 = 1 << 0, SPOOL_SPAM = 1 << 1, SPOOL_FILE = 1 << 2, SPOOL_RETURN_PATH = 1 << 3 };
 
 /* Stored: never renumber. */
 enum spool_state {

@@ -83,6 +83,11 @@ static void test_lines(void **state)
 		FIELDS(F_ADDRESS("login", S("kx77-anna")), F_ADDRESS("client", S("kx77-anna")),
 			F_ADDRESS("sender", S(""))),
 		&key, HEAD ",\"login\":\"~6b951e1cd4e03985\",\"client\":\"~6b951e1cd4e03985\",\"sender\":\"\"}\n");
+	check_line("words of commands",
+		FIELDS(F_WORDS("words", S("login=kx77-anna name=Anna Example domain=example.org id=0123"))), &key,
+		HEAD ",\"words\":\"login=~6b951e1cd4e03985 name=~1a8db79a7298e417 domain=example.org id=0123\"}\n");
+	check_line("words of commands in full", FIELDS(F_WORDS("words", S("login=kx77-anna name=Anna Example"))), NULL,
+		HEAD ",\"words\":\"login=kx77-anna name=Anna Example\"}\n");
 }
 
 /* ---- files ---- */
