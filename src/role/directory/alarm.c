@@ -99,6 +99,8 @@ static err send(struct mail *m, enum log_event event, str entry)
 		.size_max = UINT32_MAX,
 		.body = 1,
 		.envid = S(""),
+		.session = S(""),
+		.client = S(""),
 		.recipients = buf_str(&m->records),
 	};
 	const struct msg_own own = { .transaction = envelope.transaction, .text = buf_str(&b) };

@@ -5,10 +5,14 @@
 #define CONVERSATION "ipc/directory_queue.def"
 #include "ipc/conversation.h"
 
+enum { CLIENT_ROOM = 64 };
+
 static err send_part(struct session *s, bool last, str records)
 {
 	const struct transaction *t = &s->transaction;
 	struct link *queue = s->role->queue;
+	char room[CLIENT_ROOM];
+	struct buf client = BUF_ON(room);
 	const struct msg_envelope m = {
 		.transaction = str_from((const char *)t->id, TRANSACTION_ID),
 		.last = last,
@@ -19,6 +23,8 @@ static err send_part(struct session *s, bool last, str records)
 		.body = t->body,
 		.ret = t->ret,
 		.envid = t->envid,
+		.session = s->log.session,
+		.client = session_client(s, &client),
 		.recipients = records,
 	};
 	return queue != NULL ? msg_send_envelope(&queue->peer.channel, 0, &m) : FAIL(CLOSED);

@@ -46,6 +46,14 @@ str message_name(const struct message *m, char room[NUMBER_TEXT])
 	return buf_str(&b);
 }
 
+struct log message_log(const struct message *m, char room[NUMBER_TEXT])
+{
+	struct log log = m->q->service->log;
+	log.message = message_name(m, room);
+	log.session = m->session_name;
+	return log;
+}
+
 err message_begin(struct message *m, str trace)
 {
 	char room[BEGINNING_ROOM];
@@ -176,6 +184,8 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	memcpy(new->row.number, m->transaction.p, SPOOL_NUMBER);
 	new->row.sender = arena_copy(new->arena, m->sender);
 	new->row.envid = arena_copy(new->arena, m->envid);
+	new->session_name = arena_copy(new->arena, m->session);
+	new->client = arena_copy(new->arena, m->client);
 	new->row.account = (uint32_t)m->account;
 	new->row.flags = m->utf8 ? SPOOL_UTF8 : 0;
 	new->row.body = (unsigned)m->body;

@@ -86,11 +86,10 @@ void session_answer(struct message *m, const struct answer *a)
 static err refuse_early(struct session *s, const struct answer *a)
 {
 	struct message *m = s->message;
-	struct queue *q = s->q;
 	char name[NUMBER_TEXT];
-	LOG(&q->service->log, message_refused, F_TEXT("message", message_name(m, name)),
-		F_ADDRESS("sender", m->row.sender), F_NUMBER("size", m->body.size), F_NUMBER("code", a->code),
-		F_TEXT("reason", a->reason));
+	const struct log log = message_log(m, name);
+	LOG(&log, message_refused, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
+		F_NUMBER("size", m->body.size), F_NUMBER("code", a->code), F_TEXT("reason", a->reason));
 	s->state = DROPPING;
 	s->message = NULL;
 	err e = say(s, m, a);

@@ -48,6 +48,7 @@ struct message {
 	struct queue *q;
 	struct arena *arena;
 	struct session *session; /* waits for the answer; NULL: it has gone */
+	str session_name, client; /* who brought it, for the log */
 	struct spool_message row;
 	struct body body;
 	struct spool_recipient *recipients;
@@ -115,6 +116,8 @@ enum { NUMBER_TEXT = 2 * SPOOL_NUMBER };
 str message_name(const struct message *m, char room[NUMBER_TEXT]);
 
 extern const struct peer_kind directory_kind;
+/* Entries about the message name it and the session that brought it. room lives as long as the log. */
+struct log message_log(const struct message *m, char room[NUMBER_TEXT]);
 /* Begins the body: Return-Path for mailboxes of ours (RFC 5321 4.4), then the trace fields. Errors of body_add(). */
 err message_begin(struct message *m, str trace);
 

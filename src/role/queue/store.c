@@ -65,15 +65,14 @@ static err run(struct job *j, struct spool *spool)
 
 static void accepted(struct message *m)
 {
-	struct queue *q = m->q;
 	char name[NUMBER_TEXT], text[64];
 	struct buf reason = BUF_ON(text);
 	buf_addf(&reason, "queued as %.*s", ARG(message_name(m, name)));
 	m->stored = true;
 	session_answer(m, &(struct answer){ 250, S("2.0.0"), buf_str(&reason) });
-	LOG(&q->service->log, message_accepted, F_TEXT("message", message_name(m, name)),
-		F_ADDRESS("sender", m->row.sender), F_NUMBER("recipients", m->count), F_NUMBER("size", m->row.size),
-		F_NUMBER("account", m->row.account));
+	const struct log log = message_log(m, name);
+	LOG(&log, message_accepted, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
+		F_NUMBER("recipients", m->count), F_NUMBER("size", m->row.size), F_NUMBER("account", m->row.account));
 	deliveries_add(m);
 }
 
@@ -102,9 +101,9 @@ void store(struct message *m)
 void refuse(struct message *m, const struct answer *a)
 {
 	char name[NUMBER_TEXT];
-	LOG(&m->q->service->log, message_refused, F_TEXT("message", message_name(m, name)),
-		F_ADDRESS("sender", m->row.sender), F_NUMBER("size", m->row.size), F_NUMBER("code", a->code),
-		F_TEXT("reason", a->reason));
+	const struct log log = message_log(m, name);
+	LOG(&log, message_refused, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
+		F_NUMBER("size", m->row.size), F_NUMBER("code", a->code), F_TEXT("reason", a->reason));
 	session_answer(m, a);
 	message_free(&m);
 }

@@ -217,20 +217,28 @@ static void end_role(void)
 	fake_service_end(&house.fake);
 }
 
-static void say(uint64_t event, str message)
+static void add_field(struct buf *fields, const char *name, enum log_kind kind, str text)
+{
+	const struct msg_log_field field = { .name = str_of(name), .kind = kind, .text = text };
+	if (text.p != NULL)
+		check_err("field", msg_add_log_field(fields, &house.scratch, &field), ERR_NONE);
+}
+
+static void say_of(uint64_t event, str message, str session)
 {
 	char room[2000];
 	struct buf fields = BUF_ON(room);
-	const struct msg_log_field text = { .name = S("message"), .kind = LOG_TEXT, .text = message };
-	const struct msg_log_field login = { .name = S("login"), .kind = LOG_ADDRESS, .text = S("kx77-anna") };
-	check_err("field", msg_add_log_field(&fields, &house.scratch, &text), ERR_NONE);
-	check_err("field", msg_add_log_field(&fields, &house.scratch, &login), ERR_NONE);
+	add_field(&fields, "message", LOG_TEXT, message);
+	add_field(&fields, "session", LOG_TEXT, session);
+	add_field(&fields, "login", LOG_ADDRESS, S("kx77-anna"));
 	check_err("entry",
 		msg_send_log_entry(
 			&house.queue, 0, &(const struct msg_log_entry){ .event = event, .fields = buf_str(&fields) }),
 		ERR_NONE);
 	fake_service_turn(&house.fake, 1);
 }
+
+static void say(uint64_t event, str message) { say_of(event, message, NO_STR); }
 
 static struct channel ask(const char *verb, const char *word)
 {
@@ -279,6 +287,29 @@ static unsigned lines_of(struct channel *c, struct buf *last, bool *done)
 	}
 	fail_msg("no end came");
 	return 0;
+}
+
+/* A message is shown with its session: how it began and ended, not what else it brought. */
+static void test_a_trace_follows_the_session(void **state)
+{
+	char room[4000];
+	struct buf last = BUF_ON(room);
+	bool done;
+	(void)state;
+	start_role(NULL);
+	say_of(EV_connection_opened, NO_STR, S("s1"));
+	say_of(EV_connection_opened, NO_STR, S("s2"));
+	say_of(EV_message_accepted, S("0123456789abcdef"), S("s1"));
+	say_of(EV_message_accepted, S("fedcba9876543210"), S("s1"));
+	say_of(EV_message_accepted, S("aaaaaaaaaaaaaaaa"), S("s2"));
+	say_of(EV_message_delivered, S("0123456789abcdef"), NO_STR);
+	say_of(EV_connection_closed, NO_STR, S("s1"));
+	struct channel c = ask("log trace", "id=0123456789");
+	assert_int_equal(lines_of(&c, &last, &done), 4);
+	assert_true(done);
+	assert_true(str_find_str(buf_str(&last), S("\"connection_closed\"")) != STR_NONE);
+	channel_close(&c);
+	end_role();
 }
 
 static void test_entries_come_back_by_trace_and_tail(void **state)
@@ -365,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_file_moved_away_is_begun_anew, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_alarm_of_a_kind_in_an_hour, set_up, tear_down),
 		cmocka_unit_test(test_the_oldest_alarm_makes_room),
+		cmocka_unit_test_setup_teardown(test_a_trace_follows_the_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_entries_come_back_by_trace_and_tail, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_followers_come_and_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_alarms_are_listed_until_acknowledged, set_up, tear_down),

@@ -50,6 +50,8 @@ static void tell_envelope(unsigned n, uint32_t submitter, uint64_t size_max, con
 				.account = submitter,
 				.size_max = size_max,
 				.envid = S(""),
+				.session = S("0123456789abcdef"),
+				.client = S("192.0.2.1"),
 				.recipients = buf_str(&records) }));
 	} while (i < count);
 }
