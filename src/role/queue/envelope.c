@@ -13,7 +13,7 @@ enum {
 	SWEEP_MS = 5000,
 	RECIPIENTS_FIRST = 4,
 	RECIPIENTS_MAX = 65535,
-	ENVELOPE_BUDGET = 64 << 20, /* of 65,535 recipients */
+	ENVELOPE_BUDGET = 64 << 20,  /* of 65,535 recipients */
 	BEGINNING_ROOM = 4096 + 340, /* the trace fields of receiver_queue.def and a sender of 320 */
 };
 

@@ -47,7 +47,7 @@ struct message {
 	struct job job; /* stores it */
 	struct queue *q;
 	struct arena *arena;
-	struct session *session; /* waits for the answer; NULL: it has gone */
+	struct session *session;  /* waits for the answer; NULL: it has gone */
 	str session_name, client; /* who brought it, for the log */
 	struct spool_message row;
 	struct body body;
