@@ -64,6 +64,11 @@ the configuration, see
 the programs of the processes
 .It Pa /var/lib/siegel/
 accounts, spool, directory and keys
+.It Pa /var/lib/siegel/keys/tls.crt
+the certificate and those between it and its root, PEM; another one is taken over by
+.Cm reload
+.It Pa /var/lib/siegel/keys/tls.key
+its key, PEM, readable by nobody else
 .It Pa /var/log/siegel/siegel.log
 the log, one JSON object a line
 .It Pa /run/siegel/
@@ -86,6 +91,15 @@ export SIEGEL_CONF=/srv/mail/siegel.yaml
 siegel account add kx77-anna --address anna@example.org
 siegel check
 siegel serve
+.Ed
+.Pp
+The same for the service of the system, where all lies in the folders named above:
+.Bd -literal -offset indent
+siegel init --dir /etc/siegel --hostname mail.example.org --domain example.org
+siegel account add kx77-anna --address anna@example.org
+siegel check
+systemctl enable --now siegel
+siegel check --live
 .Ed
 .Pp
 Each command:

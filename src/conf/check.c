@@ -181,6 +181,25 @@ static void check_resolver(struct check *c)
 	}
 }
 
+/* Whoever names half of the world here has made a relay for all of it (R1 of the requirements). The least are the private
+ * networks 10.0.0.0/8 and fc00::/7. */
+static void check_relay(struct check *c)
+{
+	enum { LEAST_V4 = 96 + 8, LEAST_V6 = 7 };
+	const struct conf_networks *n = &c->conf->relay.relay_networks;
+	for (size_t i = 0; i < n->count; i++) {
+		char room[64];
+		struct buf text = BUF_ON(room);
+		const struct network *one = &n->items[i];
+		network_write(&text, one);
+		if (one->bits < (address_is_v4(&one->address) ? LEAST_V4 : LEAST_V6))
+			complain(c, "relay", "relay_networks",
+				"%.*s is so large that the server would be an open relay; name the devices that need "
+				"it",
+				ARG(buf_str(&text)));
+	}
+}
+
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
@@ -200,6 +219,7 @@ size_t conf_check(const struct conf *conf, conf_complain *fn, void *to)
 	check_server(&c);
 	check_accounts(&c);
 	check_limits(&c);
+	check_relay(&c);
 	check_resolver(&c);
 	return c.count;
 }

@@ -21,6 +21,7 @@ struct reader {
 	long lines[CONF_SETTINGS]; /* where each was set; 0: nowhere */
 	size_t mistakes;
 	bool memory;
+	bool unreadable; /* what else is missing in it says nothing */
 };
 
 static void __attribute__((format(printf, 3, 4))) mistake(struct reader *r, long line, const char *format, ...)
@@ -286,6 +287,7 @@ static void read_sections(struct reader *r)
 static void not_yaml(struct reader *r, const yaml_parser_t *parser)
 {
 	const char *problem = parser->problem != NULL ? parser->problem : "the text cannot be read";
+	r->unreadable = true;
 	mistake(r, parser->error == YAML_READER_ERROR ? 0 : (long)parser->problem_mark.line + 1, "this is not YAML: %s",
 		problem);
 }
@@ -350,7 +352,7 @@ err conf_read(const struct conf_source *source, struct arena *a, struct conf *ou
 	for (size_t i = 0; i < source->overrides_count; i++)
 		read_override(&r, source->overrides[i]);
 	for (size_t i = 0; i < CONF_SETTINGS; i++)
-		if (!conf_is_given(&conf, &conf_settings[i]) && r.lines[i] == 0)
+		if (!r.unreadable && !conf_is_given(&conf, &conf_settings[i]) && r.lines[i] == 0)
 			mistake(&r, 0, "%s.%s must be set: %s", conf_settings[i].section, conf_settings[i].name,
 				conf_settings[i].help);
 	(void)conf_check(&conf, contradiction, &r); /* each is counted as it is told */

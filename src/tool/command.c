@@ -272,7 +272,7 @@ static bool choose(struct parsing *x)
 	str first = str_of(*x->argument);
 	if (first.p == NULL || str_eq(first, S("--help")) || str_eq(first, S("-h")) || str_eq(first, S("help"))) {
 		*x->status = first.p == NULL ? EXIT_USAGE : EXIT_DONE;
-		help_all();
+		help_all(first.p == NULL ? stderr : stdout);
 		return false;
 	}
 	if (str_eq(first, S("--version"))) {
@@ -290,7 +290,7 @@ static bool choose(struct parsing *x)
 	if (second.p == NULL || str_starts(second, S("-"))) {
 		*x->status = second.p != NULL && (str_eq(second, S("--help")) || str_eq(second, S("-h"))) ? EXIT_DONE
 													  : EXIT_USAGE;
-		help_group(first);
+		help_group(*x->status == EXIT_DONE ? stdout : stderr, first);
 		return false;
 	}
 	x->argument++;

@@ -2,6 +2,8 @@
 /* The commands of `siegel` as data: words, operands, options, help. The parser, --help, the manual pages and the completion
  * of the shell come from the same rows (commands.def). */
 #pragma once
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 
@@ -64,6 +66,6 @@ str command_value(const struct call *call, const char *name);
 /* "siegel: <sentence>" to stderr; gives EXIT_REFUSED. */
 int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-void help_all(void);
-void help_group(str group);
+void help_all(FILE *to);
+void help_group(FILE *to, str group);
 void help_command(const struct command *c);

@@ -5,13 +5,14 @@
 
 enum { COLUMN = 26 };
 
-static void print_common(void)
+static void print_common(FILE *to)
 {
-	puts("\nOptions of every command:\n"
-	     "  -c CONF                   the configuration; otherwise $SIEGEL_CONF or /etc/siegel/siegel.yaml\n"
-	     "  --set SECTION.NAME=VALUE  a setting that wins over the configuration\n"
-	     "  --json                    lines as they come, one JSON object each\n"
-	     "  --help                    this text");
+	fputs("\nOptions of every command:\n"
+	      "  -c CONF                   the configuration; otherwise $SIEGEL_CONF or /etc/siegel/siegel.yaml\n"
+	      "  --set SECTION.NAME=VALUE  a setting that wins over the configuration\n"
+	      "  --json                    lines as they come, one JSON object each\n"
+	      "  --help                    this text\n",
+		to);
 }
 
 static void print_synopsis(const struct command *c)
@@ -52,27 +53,28 @@ void help_command(const struct command *c)
 		putchar('\n');
 	for (const struct parameter *p = c->parameters; p->name != NULL; p++)
 		print_parameter(p);
-	print_common();
+	print_common(stdout);
 	print_example(c);
 }
 
-void help_group(str group)
+void help_group(FILE *to, str group)
 {
-	printf("Usage: siegel %.*s COMMAND\n\n", ARG(group));
+	fprintf(to, "Usage: siegel %.*s COMMAND\n\n", ARG(group));
 	for (size_t i = 0; i < commands_count; i++) {
 		str rest = str_of(commands[i].words), head;
 		if (str_cut(&rest, ' ', &head) && str_eq(head, group))
-			printf("  %-*s%s\n", COLUMN, commands[i].words, commands[i].help);
+			fprintf(to, "  %-*s%s\n", COLUMN, commands[i].words, commands[i].help);
 	}
-	print_common();
+	print_common(to);
 }
 
-void help_all(void)
+void help_all(FILE *to)
 {
-	puts("Usage: siegel COMMAND [OPTIONS]\n\nThe mail server Siegel and its administration. siegel COMMAND --help "
-	     "says more.\n");
+	fputs("Usage: siegel COMMAND [OPTIONS]\n\nThe mail server Siegel and its administration. siegel COMMAND --help "
+	      "says more.\n\n",
+		to);
 	for (size_t i = 0; i < commands_count; i++)
-		printf("  %-*s%s\n", COLUMN, commands[i].words, commands[i].help);
-	puts("  --version                 the version");
-	print_common();
+		fprintf(to, "  %-*s%s\n", COLUMN, commands[i].words, commands[i].help);
+	fputs("  --version                 the version\n", to);
+	print_common(to);
 }

@@ -160,8 +160,13 @@ static bool make_all(struct init *in)
 		.overrides_count = in->call->overrides_count,
 		.programs = programs_folder(in->call->arena),
 		.complain = complain };
-	return make_folder(in) && !failed(system_users_make(&in->reason)) && make_keys(in, &conf) &&
-	       write_file(in, buf_str(&text)) && make_domain(in);
+	if (!make_folder(in) || failed(system_users_make(&in->reason)) || !make_keys(in, &conf) ||
+		!write_file(in, buf_str(&text)))
+		return false;
+	if (make_domain(in))
+		return true;
+	unlinkat(in->top, "siegel.yaml", 0); /* so that it can be tried again */
+	return false;
 }
 
 int run_init(const struct call *call)

@@ -62,8 +62,8 @@ err session_data(struct session *s)
 	struct transaction *t = &s->transaction;
 	if (!t->is_open)
 		return session_verdict(s, 503, S("5.5.1"), S("MAIL comes first"));
-	if (t->count == 0) /* RFC 5321 3.3 */
-		return session_verdict(s, 554, S("5.5.1"), S("There are no recipients"));
+	if (t->count == 0) /* RFC 5321 3.3, RFC 2033 4.2 */
+		return session_verdict(s, s->kind == LINK_LMTP ? 503 : 554, S("5.5.1"), S("There are no recipients"));
 	t->is_open = false;
 	if (s->account != 0 && directory_account(s->role->store, s->account)->state != ACCOUNT_ACTIVE)
 		return session_verdict(s, 550, S("5.7.1"), S("This account is not active"));

@@ -122,6 +122,13 @@ static err grant(struct wish *w, const struct directory_recipients *behind)
 
 static bool is_damaged(const struct directory_account *a) { return a->damaged_until > clock_ms(); }
 
+/* It would not fit even if the mailbox were empty: nobody should wait for that. */
+static bool is_too_large(const struct wish *w, const struct directory_account *a)
+{
+	uint64_t most = quota_of(w->s->role, a);
+	return most > 0 && w->s->transaction.size > most;
+}
+
 static bool is_full(const struct wish *w, const struct directory_account *a)
 {
 	uint64_t left = quota_left(w->s->role, a), size = w->s->transaction.size;
@@ -136,6 +143,8 @@ static err grant_mailbox(struct wish *w, uint32_t number)
 		return refuse(w, 550, S("5.2.1"), S("This mailbox is disabled"));
 	if (is_damaged(a))
 		return refuse(w, 451, S("4.3.0"), S("This mailbox is not available at the moment"));
+	if (is_too_large(w, a)) /* RFC 1870 6.4 */
+		return refuse(w, 552, S("5.2.3"), S("The message is larger than this mailbox may ever hold"));
 	if (is_full(w, a))
 		return refuse(w, 452, S("4.2.2"), S("This mailbox is full"));
 	uint64_t left = quota_left(s->role, a);

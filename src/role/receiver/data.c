@@ -227,7 +227,9 @@ void command_bdat(struct session *s, str argument)
 		s->over = true;
 		return;
 	}
-	if (!session_may_run(s, &smtp_verbs[SMTP_VERB_BDAT]) || (first && !session_ask_data(s))) {
+	/* RFC 2033 4.3: the last chunk is answered once for each recipient, so without any not at all. */
+	const bool unanswered = s->lmtp && s->at == SMTP_AT_MAIL && announced.last;
+	if (unanswered || !session_may_run(s, &smtp_verbs[SMTP_VERB_BDAT]) || (first && !session_ask_data(s))) {
 		s->over = s->over || !read_chunk(s, first ? &announced : chunks, false);
 		return;
 	}

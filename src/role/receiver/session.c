@@ -153,9 +153,11 @@ static void run_line(struct session *s, str line)
 	err e = smtp_command_parse(line, s->lmtp, &c);
 	if (failed(e) || (c.verb != SMTP_VERB_MAIL && c.verb != SMTP_VERB_RCPT && c.verb != SMTP_VERB_DATA))
 		session_settle(s);
-	if (e.code == ERR_ABSENT)
+	if (e.code == ERR_ABSENT) {
 		reply(s, 500, "5.5.1", "no such command");
-	else if (e.code == ERR_LIMIT)
+		IGNORE(io_flush(
+			s->io)); /* RFC 2920 3.2: not to be held back; a client that has gone is found when it is read from */
+	} else if (e.code == ERR_LIMIT)
 		reply(s, 500, "5.5.2", "that line is too long");
 	else if (failed(e) && c.row == NULL)
 		reply(s, 500, "5.5.2", "that line holds what no command may hold");

@@ -80,9 +80,12 @@ static const struct {
 	{ "- a\n", "server.hostname=a", "f:1: sections were expected here, as \"server:\"\n" },
 	{ HOST "? [a]\n: b\n", NULL, "f:2: a name was expected here\n" },
 	{ HOST "smtp: {errors_max: 1\n", NULL,
-		"f:3: this is not YAML: did not find expected ',' or '}'\n"
-		"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
-		"certificates.\n" },
+		"f:3: this is not YAML: did not find expected ',' or '}'\n" },
+	{ HOST "relay: {relay_networks: [0.0.0.0/1, 10.0.0.0/8, '2000::/3', 'fc00::/7']}\n", NULL,
+		"f:2: relay.relay_networks: 0.0.0.0/1 is so large that the server would be an open relay; name the "
+		"devices that need it\n"
+		"f:2: relay.relay_networks: 2000::/3 is so large that the server would be an open relay; name the "
+		"devices that need it\n" },
 	{ HOST "---\nsmtp:\n", NULL, "f: there is a second YAML document in the file\n" },
 	{ HOST, "smtp.errors_max=x", "--set: smtp.errors_max: \"x\" is not a number from 1 to 1000\n" },
 	{ HOST, "smtp.erors_max=1",

@@ -136,6 +136,8 @@ static void test_sizes(void **state)
 	check_verdict("mail", ask_mail(&c, S("f@elsewhere.net"), 6001), 250, "2.1.0");
 	check_verdict("no room", ask_rcpt(&c, S("anna@example.org")), 452, "4.2.2");
 	check_verdict("alias of one", ask_rcpt(&c, S("info@example.org")), 452, "4.2.2");
+	check_verdict("mail", ask_mail(&c, S("f@elsewhere.net"), 10001), 250, "2.1.0");
+	check_verdict("never any room", ask_rcpt(&c, S("anna@example.org")), 552, "5.2.3");
 	check_verdict("others", ask_rcpt(&c, S("berta@example.org")), 250, "2.1.5");
 	check_verdict("mail", ask_mail(&c, S("f@elsewhere.net"), 5000), 250, "2.1.0");
 	check_verdict("room", ask_rcpt(&c, S("anna@example.org")), 250, "2.1.5");
