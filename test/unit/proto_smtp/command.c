@@ -96,8 +96,8 @@ static void rows(void **state)
 			before_tls |= 1u << i;
 		assert_true(smtp_verbs[i].states != 0 && str_starts(smtp_verbs[i].source, S("RFC ")));
 	}
-	assert_int_equal(before_tls, 1u << SMTP_VERB_EHLO | 1u << SMTP_VERB_HELO | 1u << SMTP_VERB_LHLO |
-					     1u << SMTP_VERB_NOOP | 1u << SMTP_VERB_QUIT | 1u << SMTP_VERB_STARTTLS);
+	assert_int_equal(before_tls, 1u << SMTP_VERB_EHLO | 1u << SMTP_VERB_LHLO | 1u << SMTP_VERB_NOOP |
+					     1u << SMTP_VERB_QUIT | 1u << SMTP_VERB_STARTTLS);
 }
 
 static void arguments_of_mail(void **state)
