@@ -15,8 +15,9 @@ enum log_event {
 };
 
 /* ADDRESS is text that names a person (a mail address, a login, a client's IP address): the logger writes a pseudonym
- * where the configuration asks for it. WORDS are those of a command, "login=x address=y": some of them name a person. */
-enum log_kind { LOG_TEXT, LOG_NUMBER, LOG_ADDRESS, LOG_WORDS, LOG_END };
+ * where the configuration asks for it. WORDS are those of a command, "login=x address=y": some of them name a person.
+ * QUOTING is a sentence that has such words in quotes. */
+enum log_kind { LOG_TEXT, LOG_NUMBER, LOG_ADDRESS, LOG_WORDS, LOG_QUOTING, LOG_END };
 
 struct log_field {
 	const char *name;
@@ -45,6 +46,10 @@ struct log {
 #define F_WORDS(name, value)                  \
 	{                                     \
 		(name), LOG_WORDS, (value), 0 \
+	}
+#define F_QUOTING(name, value)                  \
+	{                                       \
+		(name), LOG_QUOTING, (value), 0 \
 	}
 #define F_NUMBER(name, value)                       \
 	{                                           \

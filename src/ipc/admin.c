@@ -394,6 +394,7 @@ void admin_refuse(struct admin *a, const char *format, ...)
 	for (size_t i = 0; i < reason.n; i++)
 		if ((unsigned char)room[i] < ' ')
 			room[i] = '?';
-	LOG(&a->log, command_refused, F_TEXT("verb", a->verb), F_TEXT("caller", a->caller), F_TEXT("reason", reason));
+	LOG(&a->log, command_refused, F_TEXT("verb", a->verb), F_TEXT("caller", a->caller),
+		F_QUOTING("reason", reason));
 	finish(session_of(a), false, reason);
 }

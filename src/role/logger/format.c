@@ -73,6 +73,21 @@ static str hide_words(const struct log_origin *origin, str words, struct buf *ro
 	return buf_str(room);
 }
 
+/* An odd quote hides all that is left. */
+static str hide_quotes(const struct log_origin *origin, str text, struct buf *room)
+{
+	str plain, quoted;
+	while (str_word(&text, '"', &plain)) {
+		buf_add(room, plain);
+		if (!str_word(&text, '"', &quoted))
+			break;
+		buf_byte(room, '"');
+		pseudonym(origin, quoted, room);
+		buf_byte(room, '"');
+	}
+	return buf_str(room);
+}
+
 void line_field(struct json *line, const struct log_origin *origin, str name, const struct log_field *field)
 {
 	char name_room[33], text_room[WORDS_ROOM];
@@ -87,6 +102,8 @@ void line_field(struct json *line, const struct log_origin *origin, str name, co
 		json_text(line, name_room, pseudonym(origin, field->text, &hidden));
 	else if (field->kind == LOG_WORDS && origin->pseudonyms != NULL)
 		json_text(line, name_room, hide_words(origin, field->text, &hidden));
+	else if (field->kind == LOG_QUOTING && origin->pseudonyms != NULL)
+		json_text(line, name_room, hide_quotes(origin, field->text, &hidden));
 	else
 		json_text(line, name_room, field->text);
 }

@@ -86,6 +86,9 @@ static void test_lines(void **state)
 	check_line("words of commands",
 		FIELDS(F_WORDS("words", S("login=kx77-anna name=Anna Example domain=example.org id=0123"))), &key,
 		HEAD ",\"words\":\"login=~6b951e1cd4e03985 name=~1a8db79a7298e417 domain=example.org id=0123\"}\n");
+	check_line("a sentence with quotes",
+		FIELDS(F_QUOTING("reason", S("no \"kx77-anna\" and \"x")), F_QUOTING("x", S("y"))), &key,
+		HEAD ",\"reason\":\"no \\\"~6b951e1cd4e03985\\\" and \\\"~4506d5017bb7edc6\\\"\",\"x\":\"y\"}\n");
 	check_line("words of commands in full", FIELDS(F_WORDS("words", S("login=kx77-anna name=Anna Example"))), NULL,
 		HEAD ",\"words\":\"login=kx77-anna name=Anna Example\"}\n");
 }
