@@ -2,6 +2,7 @@
 #include "ipc/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -17,8 +18,7 @@ struct channel channel_waiting(int fd, unsigned patience, struct frame *in, stru
 {
 	struct timeval limit = { .tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000 };
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	return (struct channel){ .fd = fd, .waits = true, .in = in, .out = out };
+	return (struct channel){ .fd = fd, .waits = true, .patience = patience, .in = in, .out = out };
 }
 
 void channel_close(struct channel *c)
@@ -39,6 +39,14 @@ static void write_header(struct frame *f)
 	memcpy(f->bytes, &version, 2);
 	memcpy(f->bytes + 2, &f->number, 2);
 	memcpy(f->bytes + 4, &f->tag, 4);
+}
+
+/* Nearly always there is room, so it is not asked for first. Room for a part of a frame is no room, but the next to come is:
+ * the kernel says so when three quarters are free. */
+static bool wait_for_room(const struct channel *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+	return c->waits && poll(&p, 1, (int)c->patience) > 0;
 }
 
 err channel_send(struct channel *c)
@@ -65,8 +73,8 @@ err channel_send(struct channel *c)
 	}
 	ssize_t sent;
 	do
-		sent = sendmsg(c->fd, &m, MSG_NOSIGNAL | (c->waits ? 0 : MSG_DONTWAIT));
-	while (sent < 0 && errno == EINTR);
+		sent = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_room(c))));
 	if (sent == (ssize_t)f->n)
 		return OK;
 	if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS))

@@ -6,9 +6,10 @@
 #include "ipc/wire.h"
 
 struct channel {
-	int fd;           /* -1: none */
-	bool waits;       /* a thread's; otherwise an event loop's */
-	struct frame *in; /* rooms for one frame each; may be shared by all channels of one thread */
+	int fd;            /* -1: none */
+	bool waits;        /* a thread's; otherwise an event loop's */
+	unsigned patience; /* of one that waits: milliseconds */
+	struct frame *in;  /* rooms for one frame each; may be shared by all channels of one thread */
 	struct frame *out;
 };
 

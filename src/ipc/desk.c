@@ -64,19 +64,35 @@ void session_opener_connect(struct session_opener *o, int fd)
 	pthread_mutex_unlock(&o->lock);
 }
 
-err session_open(struct session_opener *o, unsigned patience, struct desk *desk, struct channel *out)
+err session_prepare(unsigned patience, struct desk *desk, struct channel *out, int *far)
 {
 	int ends[2];
 	TRY(channel_pair(ends));
-	struct msg_session_open open = { .end = ends[1] };
+	*out = channel_waiting(ends[0], patience, &desk->in, &desk->out);
+	*far = ends[1];
+	return OK;
+}
+
+err session_submit(struct session_opener *o, struct desk *desk, int far)
+{
+	struct msg_session_open open = { .end = far };
 	pthread_mutex_lock(&o->lock);
 	struct channel c = channel_of(o->fd, &desk->in, &desk->out);
 	err e = o->fd >= 0 ? msg_send_session_open(&c, 0, &open) : FAIL(CLOSED);
 	pthread_mutex_unlock(&o->lock);
-	fd_close(&ends[1]);
+	return e;
+}
+
+err session_open(struct session_opener *o, unsigned patience, struct desk *desk, struct channel *out)
+{
+	struct channel near;
+	int far;
+	TRY(session_prepare(patience, desk, &near, &far));
+	err e = session_submit(o, desk, far);
+	fd_close(&far);
 	if (failed(e))
-		fd_close(&ends[0]);
+		channel_close(&near);
 	else
-		*out = channel_waiting(ends[0], patience, &desk->in, &desk->out);
+		*out = near;
 	return e;
 }

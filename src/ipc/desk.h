@@ -25,3 +25,7 @@ void session_opener_connect(struct session_opener *o, int fd);
 /* Makes a pair, sends its far end to the peer: the session's own channel, on which nothing takes longer than patience
  * milliseconds. ERR_CLOSED: the peer is not there at the moment. ERR_BUSY, ERR_SYSTEM. */
 err session_open(struct session_opener *o, unsigned patience, struct desk *desk, struct channel *out);
+/* The same in two steps, so that the peer finds the first questions in the channel when it gets it: the pair is made, the
+ * caller speaks into *out, the far end is sent. far stays the caller's. */
+err session_prepare(unsigned patience, struct desk *desk, struct channel *out, int *far);
+err session_submit(struct session_opener *o, struct desk *desk, int far);

@@ -53,6 +53,8 @@ err login_run(struct channel *directory, struct arena *a, const struct login_att
 		.initial = attempt->initial,
 	};
 	TRY(msg_send_auth_start(directory, 0, &start));
+	if (attempt->asked != NULL)
+		TRY(attempt->asked(session));
 	for (;;) {
 		struct msg_auth_challenge challenge;
 		struct msg_auth_response response;

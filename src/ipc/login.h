@@ -9,6 +9,9 @@ struct login_attempt {
 	str mechanism; /* at most 32 bytes */
 	bool encrypted;
 	str initial; /* the response that came with the command, decoded; absent: none came */
+	/* Called with the session when the first question stands in the channel: for who sends the far end only then. May be
+	 * NULL. */
+	err (*asked)(void *session);
 };
 
 /* The texts are views of the channel's frame. */

@@ -183,7 +183,9 @@ static err grant(struct session *s)
 	throttle_add(s->role->throttle, known_key(s, &known), clock_ms());
 	networks_logged_in(s->role->networks, &s->client);
 	log_result(s, EV_login_ok, NO_STR);
-	return done(s, m);
+	TRY(done(s, m));
+	/* A reader's session goes on elsewhere. */
+	return s->kind == LINK_GREETER ? FAIL(CLOSED) : OK;
 }
 
 /* Is what was verified still so? The account may have been changed while the hash was computed. */

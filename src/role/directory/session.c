@@ -117,21 +117,28 @@ static err take_frame(struct session *s, bool *more)
 	return e;
 }
 
-static void on_frame(void *to, uint32_t events)
+/* False: the session is over, and freed. */
+static bool hear(struct session *s)
 {
-	struct session *s = to;
 	bool more = false;
-	(void)events;
 	err e = take_frame(s, &more);
 	if (!failed(e) && more)
 		e = take_frame(s, &more);
 	if (!failed(e) || e.code == ERR_AGAIN)
-		return;
+		return true;
 	if (e.code != ERR_CLOSED && e.code != ERR_BUSY)
 		LOG(&s->log, channel_broken, F_TEXT("peer", str_of(kind_name(s->kind))), F_ERR(e));
 	session_free(s);
+	return false;
 }
 
+static void on_frame(void *to, uint32_t events)
+{
+	(void)events;
+	(void)hear(to);
+}
+
+/* Who opens a session may have spoken into it before; many a login is over with that. */
 void session_new(struct directory_role *r, enum link_kind kind, int fd)
 {
 	struct arena *a = arena_new("session", SESSION_BUDGET);
@@ -150,6 +157,9 @@ void session_new(struct directory_role *r, enum link_kind kind, int fd)
 	if (s->next != NULL)
 		s->next->before = s;
 	r->sessions = s;
+	s->watch.fd = -1;
+	if (!hear(s))
+		return;
 	if (failed(loop_add(r->service->loop, &s->watch, fd, EPOLLIN, on_frame, s)))
 		session_free(s);
 }

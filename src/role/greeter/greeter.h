@@ -7,6 +7,7 @@
 
 #include "ipc/desk.h"
 #include "ipc/peer.h"
+#include "os/crew.h"
 #include "os/io.h"
 
 #define CONVERSATION "ipc/greeter_mailroom.def"
@@ -27,6 +28,7 @@ struct door {
 struct greeter {
 	struct service *service;
 	struct session_opener *directory;
+	struct crew *crew;
 	pthread_mutex_t lock; /* of the peers: threads send over them too */
 	struct peer mailroom;
 	struct door frontdoor[FRONTDOORS_MAX];
@@ -45,6 +47,6 @@ struct visitor {
 };
 
 /* Serves a visitor until it ends or is handed on: the thread's function. */
-void *greet(void *to);
+void greet(void *to);
 /* Its thread has done with it. */
 void visitor_free(struct visitor *v);

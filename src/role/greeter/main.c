@@ -5,7 +5,7 @@
 #include "os/fd.h"
 #include "role/greeter/greeter.h"
 
-enum { STACK_BYTES = 256 << 10, FAREWELL_ROOM = 600 };
+enum { STACK_BYTES = 256 << 10, PATIENCE_MS = 10000, FAREWELL_ROOM = 600 };
 
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct visitor *idle;
@@ -49,18 +49,6 @@ static void turn_away(int stream, str tag, str reason)
 	fd_close(&stream);
 }
 
-static bool start_thread(struct visitor *v)
-{
-	pthread_t thread;
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	int failure = pthread_create(&thread, &attributes, greet, v);
-	pthread_attr_destroy(&attributes);
-	return failure == 0;
-}
-
 static void copy_text(char room[33], str text)
 {
 	text = str_slice(text, 0, 32);
@@ -83,7 +71,7 @@ static err on_visitor(struct door *door, const struct msg_visitor *m, uint32_t t
 		v->greeted = m->greeted;
 		copy_text(v->session, m->session);
 		copy_text(v->service, m->service);
-		if (start_thread(v))
+		if (!failed(crew_run(g->crew, greet, v)))
 			return OK;
 		visitor_free(v);
 	}
@@ -155,6 +143,7 @@ static void prepare(struct service *s)
 	static struct greeter greeter;
 	greeter.service = s;
 	greeter.directory = session_opener_new();
+	greeter.crew = crew_new(STACK_BYTES, PATIENCE_MS);
 	pthread_mutex_init(&greeter.lock, NULL);
 	peer_init(&greeter.mailroom, s, &mailroom_kind, &greeter);
 	greeter.mailroom.lock = &greeter.lock;

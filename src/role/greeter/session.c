@@ -190,13 +190,15 @@ static void note_client(struct session *s)
 	s->client_length = text.n;
 }
 
-void *greet(void *to)
+void greet(void *to)
 {
 	struct visitor *v = to;
 	struct greeter *g = v->greeter;
 	struct arena *arena = arena_new("imap greeting", SESSION_BUDGET);
 	struct session *s = NEW(arena, struct session, 1);
-	*s = (struct session){ .greeter = g, .visitor = v, .arena = arena, .desk = desk_take(), .directory.fd = -1 };
+	*s = (struct session){
+		.greeter = g, .visitor = v, .arena = arena, .desk = desk_take(), .directory.fd = -1, .directory_end = -1
+	};
 	s->log = g->service->log;
 	s->log.session = str_of(v->session);
 	s->command_arena = arena_new("imap command", IMAP_ARENA_MAX_FRESH);
@@ -207,10 +209,9 @@ void *greet(void *to)
 	if (s->io != NULL)
 		io_finish(&s->io, GOODBYE_MS);
 	fd_close(&v->socket);
-	channel_close(&s->directory);
+	close_directory(s);
 	desk_give(&s->desk);
 	arena_free(&s->command_arena);
 	arena_free(&arena);
 	visitor_free(v);
-	return NULL;
 }

@@ -14,6 +14,7 @@ struct session {
 	struct arena *arena, *command_arena;
 	struct desk *desk;
 	struct channel directory; /* fd -1: not asked yet */
+	int directory_end;        /* its far end, until `directory` has it */
 	struct log log;
 	bool plain_allowed; /* a login without TLS: only from this very machine */
 	bool ended;
@@ -32,6 +33,8 @@ void answer_bad(struct session *s, str tag, const char *text);
 /* LOGIN and AUTHENTICATE: ask `directory`, and on success hand the session on. */
 void command_login(struct session *s, const struct imap_command *c);
 void command_authenticate(struct session *s, const struct imap_command *c);
+/* Whatever was asked is forgotten. */
+void close_directory(struct session *s);
 /* STARTTLS: gives the connection back to `frontdoor`. */
 void command_starttls(struct session *s, const struct imap_command *c);
 

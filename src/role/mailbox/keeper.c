@@ -57,7 +57,11 @@ void keeper_wake(struct keeper *k)
 	eventfd_write(k->wake_fd, 1);
 }
 
-void keeper_poke(struct keeper *k) { eventfd_write(k->wake_fd, 1); }
+void keeper_poke(struct keeper *k)
+{
+	if (!atomic_load(&k->will_slim))
+		eventfd_write(k->wake_fd, 1);
+}
 
 bool keeper_is_busy(struct keeper *k)
 {
@@ -171,13 +175,22 @@ static void sync_if_due(struct keeper *k)
 static void slim_if_due(struct keeper *k, bool has_happened)
 {
 	int64_t now = clock_ms();
-	if (has_happened)
+	if (has_happened) {
 		k->slim_at = now + SLIM_AFTER_MS;
+		atomic_store(&k->will_slim, true);
+	}
 	if (k->slim_at == 0 || now < k->slim_at)
 		return;
 	k->slim_at = 0;
-	if (k->mailbox->account == NULL || mailbox_sessions(k->mailbox) > 0)
+	atomic_store(&k->will_slim, false); /* whoever leaves from now on says so */
+	int64_t left_at = mailbox_left_at(k->mailbox);
+	if (k->mailbox->account == NULL || left_at == MAILBOX_IN_USE)
 		return;
+	if (now < left_at + SLIM_AFTER_MS) {
+		k->slim_at = left_at + SLIM_AFTER_MS;
+		atomic_store(&k->will_slim, true);
+		return;
+	}
 	account_slim(k->mailbox->account);
 	malloc_trim(0);
 }

@@ -29,7 +29,7 @@ struct keeper {
 	pthread_mutex_t lock;         /* of the next two */
 	int new_queue, new_directory; /* channels to take over; -1: none */
 	int wake_fd;
-	atomic_bool must_stop, wants_mail, is_busy;
+	atomic_bool must_stop, wants_mail, is_busy, will_slim;
 
 	struct desk *desk;
 	struct channel queue, directory;

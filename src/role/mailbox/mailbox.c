@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/fd.h"
 #include "role/mailbox/role.h"
 
@@ -19,6 +20,7 @@
 
 enum {
 	STACK_BYTES = 256 << 10,
+	PATIENCE_MS = 1500, /* of threads without a session */
 	SEAT_BUDGET = 16 << 10,
 	FAREWELL_ROOM = 300,
 	MMAP_THRESHOLD = 128 << 10,
@@ -42,24 +44,11 @@ static void turn_away(int stream, str tag, const char *reason)
 	fd_close(&stream);
 }
 
-static void *run_session(void *to)
+static void run_session(void *to)
 {
 	struct session_seat *seat = to;
 	imap_serve(seat);
 	mailbox_leave(seat);
-	return NULL;
-}
-
-static bool start_thread(struct session_seat *seat)
-{
-	pthread_t thread;
-	pthread_attr_t attributes;
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	int failure = pthread_create(&thread, &attributes, run_session, seat);
-	pthread_attr_destroy(&attributes);
-	return failure == 0;
 }
 
 static void unseat(struct session_seat *seat)
@@ -71,10 +60,13 @@ static void unseat(struct session_seat *seat)
 			*at = seat->next;
 			break;
 		}
-	bool is_last = --m->seated == 0;
+	bool is_last = --m->seated == 0, must_wake = is_last && !m->lingers;
+	m->left_at = clock_ms();
 	pthread_cond_signal(&m->left);
 	pthread_mutex_unlock(&m->lock);
 	if (is_last)
+		keeper_poke(m->keeper);
+	if (must_wake)
 		eventfd_write(m->left_fd, 1);
 }
 
@@ -115,7 +107,7 @@ static bool sit_down(struct mailbox *m, const struct msg_admit *a)
 		m->seated++;
 	}
 	pthread_mutex_unlock(&m->lock);
-	if (has_place && start_thread(seat))
+	if (has_place && !failed(crew_run(m->crew, run_session, seat)))
 		return true;
 	if (has_place)
 		unseat(seat);
@@ -127,7 +119,6 @@ static err on_admit(struct mailbox *m, const struct msg_admit *a, uint32_t tag)
 {
 	(void)tag;
 	m->admitted++;
-	loop_timer_stop(m->service->loop, &m->linger);
 	if (m->account == NULL)
 		turn_away(a->stream, a->tag, "this mailbox cannot be opened; the administrator is told");
 	else if (!str_eq(a->protocol, S("imap")))
@@ -136,7 +127,6 @@ static err on_admit(struct mailbox *m, const struct msg_admit *a, uint32_t tag)
 		return OK;
 	else
 		turn_away(a->stream, a->tag, "too many connections to this account");
-	eventfd_write(m->left_fd, 1);
 	return OK;
 }
 
@@ -202,23 +192,45 @@ unsigned mailbox_sessions(struct mailbox *m)
 	return n;
 }
 
-static void start_linger(struct mailbox *m);
+int64_t mailbox_left_at(struct mailbox *m)
+{
+	pthread_mutex_lock(&m->lock);
+	int64_t at = m->seated > 0 ? MAILBOX_IN_USE : m->left_at;
+	pthread_mutex_unlock(&m->lock);
+	return at;
+}
+
+static void on_linger(void *to);
+
+/* The timer runs on through sessions that come and go, so that these need not wake the loop. When it finds somebody here it
+ * stops, and the last who leaves starts it anew. */
+static void linger(struct mailbox *m)
+{
+	int64_t milliseconds = (int64_t)m->service->conf->mailbox.linger * 1000;
+	pthread_mutex_lock(&m->lock);
+	m->lingers = m->seated == 0;
+	int64_t left = m->left_at + milliseconds - clock_ms();
+	pthread_mutex_unlock(&m->lock);
+	if (m->lingers)
+		loop_timer_start(m->service->loop, &m->linger, left > 0 ? left : milliseconds, on_linger, m);
+}
+
+static bool has_lingered(struct mailbox *m)
+{
+	pthread_mutex_lock(&m->lock);
+	bool long_enough = clock_ms() - m->left_at >= (int64_t)m->service->conf->mailbox.linger * 1000;
+	bool is_empty = m->seated == 0;
+	pthread_mutex_unlock(&m->lock);
+	return is_empty && long_enough;
+}
 
 static void on_linger(void *to)
 {
 	struct mailbox *m = to;
 	struct msg_idle idle = { .admitted = m->admitted };
-	if (mailbox_sessions(m) > 0)
-		return;
-	if (!keeper_is_busy(m->keeper) && m->mailroom.fd >= 0)
-		IGNORE(msg_send_idle(&m->mailroom, 0, &idle)); /* asked again below */
-	start_linger(m);
-}
-
-static void start_linger(struct mailbox *m)
-{
-	int64_t milliseconds = (int64_t)m->service->conf->mailbox.linger * 1000;
-	loop_timer_start(m->service->loop, &m->linger, milliseconds, on_linger, m);
+	if (has_lingered(m) && !keeper_is_busy(m->keeper) && m->mailroom.fd >= 0)
+		IGNORE(msg_send_idle(&m->mailroom, 0, &idle)); /* asked again later */
+	linger(m);
 }
 
 static void on_left(void *to, uint32_t events)
@@ -227,10 +239,7 @@ static void on_left(void *to, uint32_t events)
 	eventfd_t count;
 	(void)events;
 	eventfd_read(m->left_fd, &count);
-	if (mailbox_sessions(m) > 0)
-		return;
-	keeper_poke(m->keeper);
-	start_linger(m);
+	linger(m);
 }
 
 void mailbox_end_sessions(struct mailbox *m)
@@ -303,6 +312,8 @@ static struct mailbox *mailbox_of(struct service *s)
 		m->service = s;
 		m->mailroom.fd = -1;
 		m->mailroom_watch.fd = m->left_watch.fd = -1;
+		m->crew = crew_new(STACK_BYTES, PATIENCE_MS);
+		m->left_at = clock_ms();
 		m->left_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		pthread_mutex_init(&m->lock, NULL);
 		pthread_cond_init(&m->left, NULL);
@@ -352,7 +363,7 @@ static err start(struct service *s)
 	m->is_started = true;
 	if (m->mailroom.fd >= 0)
 		listen_to_mailroom(m);
-	start_linger(m);
+	linger(m);
 	return OK;
 }
 

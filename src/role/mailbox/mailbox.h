@@ -12,7 +12,10 @@
 #include <stdatomic.h>
 
 #include "ipc/role.h"
+#include "os/crew.h"
 #include "store/account.h"
+
+enum { MAILBOX_IN_USE = -1 };
 
 struct keeper;
 struct session_seat;
@@ -21,6 +24,7 @@ struct mailbox {
 	struct service *service;
 	struct account *account; /* NULL: it cannot be used */
 	struct keeper *keeper;
+	struct crew *crew; /* the sessions' threads */
 	atomic_bool is_damaged;
 	atomic_bool is_ending; /* sessions say goodbye */
 
@@ -34,7 +38,9 @@ struct mailbox {
 	pthread_cond_t left;
 	struct session_seat *seats; /* sessions that are running */
 	unsigned seated;
-	int left_fd; /* an eventfd: the last session has left */
+	int64_t left_at; /* clock_ms() when the last one that left did */
+	bool lingers;    /* the timer runs; else the last who leaves wakes the loop */
+	int left_fd;     /* an eventfd: the last session has left */
 
 	_Atomic uint64_t bytes_max, spooled; /* the directory's figures */
 };
@@ -56,7 +62,7 @@ err keeper_run(struct keeper *k);
 void keeper_connect(struct keeper *k, bool is_queue, int fd);
 /* Mail may wait at the queue. Any thread. */
 void keeper_wake(struct keeper *k);
-/* Something has ended: memory may be given back soon. Any thread. */
+/* The last session has left: memory may be given back soon. Any thread. */
 void keeper_poke(struct keeper *k);
 /* Whether deliveries are under way or not yet synced. Any thread. */
 bool keeper_is_busy(struct keeper *k);
@@ -68,6 +74,8 @@ void keeper_stop(struct keeper **k);
 void mailbox_store_failed(struct mailbox *m, err e);
 
 unsigned mailbox_sessions(struct mailbox *m);
+/* clock_ms() when the last session left, or when the process began; MAILBOX_IN_USE: somebody is here. Any thread. */
+int64_t mailbox_left_at(struct mailbox *m);
 /* Ends all sessions that are running. */
 void mailbox_end_sessions(struct mailbox *m);
 /* From now on the stream is the caller's alone, to be closed. */
