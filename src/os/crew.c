@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/crew.h"
 
+#include "base/arena.h"
+
 #include <pthread.h>
-#include <stdlib.h>
 #include <time.h>
+
+enum { CREW_BUDGET = 1 << 20 }; /* some thousand hands */
 
 struct hand {
 	struct hand *next; /* of those that wait for work, or of those without a thread */
@@ -14,6 +17,7 @@ struct hand {
 };
 
 struct crew {
+	struct arena *arena; /* holds it and its hands */
 	pthread_mutex_t lock;
 	struct hand *waiting, *unused;
 	size_t stack_bytes;
@@ -22,10 +26,10 @@ struct crew {
 
 struct crew *crew_new(size_t stack_bytes, unsigned patience)
 {
-	struct crew *c = calloc(1, sizeof *c);
-	if (c == NULL)
-		abort();
+	struct arena *a = arena_new("crew", CREW_BUDGET);
+	struct crew *c = NEW(a, struct crew, 1);
 	pthread_mutex_init(&c->lock, NULL);
+	c->arena = a;
 	c->stack_bytes = stack_bytes;
 	c->patience = patience;
 	return c;
@@ -33,7 +37,7 @@ struct crew *crew_new(size_t stack_bytes, unsigned patience)
 
 static struct hand *hand_new(struct crew *c)
 {
-	struct hand *h = calloc(1, sizeof *h);
+	struct hand *h = NEW(c->arena, struct hand, 1);
 	pthread_condattr_t monotonic;
 	if (h == NULL)
 		return NULL;
