@@ -63,6 +63,25 @@ int gather_write(struct gather *g, sqlite3_file *real, const void *p, int n, sql
 	return is_end ? gather_flush(g, real) : SQLITE_OK;
 }
 
+int gather_page(struct gather *g, sqlite3_file *real, const void *p, int n, sqlite3_int64 at)
+{
+	bool follows = g->count > 0 && at == g->at + g->count;
+	if (!follows || n > ROOM - g->count) {
+		int rc = gather_flush(g, real);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	if (g->bytes == NULL)
+		g->bytes = sqlite3_malloc(ROOM);
+	if (g->bytes == NULL || n > ROOM)
+		return write_through(g, real, p, n, at);
+	if (g->count == 0)
+		g->at = at;
+	memcpy(g->bytes + g->count, p, (size_t)n);
+	g->count += n;
+	return SQLITE_OK;
+}
+
 void gather_free(struct gather *g)
 {
 	sqlite3_free(g->bytes);

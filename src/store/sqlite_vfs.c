@@ -23,7 +23,8 @@ struct file {
 	_Atomic(struct file *) log; /* of a database: its write-ahead log */
 	atomic_bool sync_failed;    /* of a database */
 	bool is_shared;             /* of a database: other connections may write its log, too */
-	struct gather gather;       /* of a log */
+	bool is_moving;             /* of a database: a checkpoint moves pages into it */
+	struct gather gather;       /* of a log, or of a database during a checkpoint */
 };
 
 static sqlite3_vfs *unix_vfs;
@@ -57,7 +58,10 @@ static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 	struct file *file = file_of(f);
 	if (is_log(file) && !file->database->is_shared)
 		return gather_write(&file->gather, file->real, p, n, at);
-	return file->real->pMethods->xWrite(file->real, p, n, at);
+	if (file->is_moving)
+		return gather_page(&file->gather, file->real, p, n, at);
+	int rc = gather_flush(&file->gather, file->real);
+	return rc != SQLITE_OK ? rc : file->real->pMethods->xWrite(file->real, p, n, at);
 }
 
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)
@@ -94,8 +98,19 @@ static int file_size(sqlite3_file *f, sqlite3_int64 *size)
 static int file_lock(sqlite3_file *f, int how) { return real(f)->pMethods->xLock(real(f), how); }
 static int file_unlock(sqlite3_file *f, int how) { return real(f)->pMethods->xUnlock(real(f), how); }
 static int file_is_reserved(sqlite3_file *f, int *out) { return real(f)->pMethods->xCheckReservedLock(real(f), out); }
+
+/* What cannot be written at the end of a checkpoint stays gathered for the sync that follows, which then fails. */
+static void move_pages(struct file *file, bool begins)
+{
+	file->is_moving = begins && !file->is_shared;
+	if (!begins && gather_flush(&file->gather, file->real) == SQLITE_OK)
+		gather_free(&file->gather);
+}
+
 static int file_control(sqlite3_file *f, int op, void *arg)
 {
+	if (op == SQLITE_FCNTL_CKPT_START || op == SQLITE_FCNTL_CKPT_DONE)
+		move_pages(file_of(f), op == SQLITE_FCNTL_CKPT_START);
 	return real(f)->pMethods->xFileControl(real(f), op, arg);
 }
 static int file_sector(sqlite3_file *f) { return real(f)->pMethods->xSectorSize(real(f)); }

@@ -51,7 +51,7 @@ static struct frame in, out;
 static struct channel lifeline, logger, mailroom, queue, directory;
 static struct offer offers[OFFERS_MAX];
 static size_t offered, fetched, done;
-static uint64_t owed; /* deliveries, for the fetch that waits */
+static uint64_t owed; /* deliveries that it has room for */
 static unsigned sessions;
 
 static void die(const char *what)
@@ -152,7 +152,7 @@ static void answer_fetch(void)
 {
 	for (; owed > 0 && fetched < offered; fetched++) {
 		bool last = owed == 1 || fetched + 1 == offered;
-		owed = last ? 0 : owed - 1;
+		owed--;
 		deliver_one(fetched, last);
 	}
 }
@@ -162,7 +162,7 @@ static void on_queue(void)
 	if (in.number == MSG_fetch) {
 		struct msg_fetch m;
 		must(msg_get_fetch(&in, &m), "fetch");
-		owed = m.most;
+		owed += m.most;
 		answer_fetch();
 	} else if (in.number == MSG_delivered) {
 		struct msg_delivered m;

@@ -140,13 +140,16 @@ static void source_free(void *source)
 	p->logger->free_sources = p;
 }
 
+static void on_round_end(void *to) { logger_flush(to); }
+
 static void on_source(void *source, uint32_t events)
 {
 	struct source *p = source;
 	struct logger *l = p->logger;
 	(void)events;
 	IGNORE(peer_read(&p->peer, ENTRIES_AT_ONCE)); /* it is free when it has gone */
-	logger_flush(l);
+	if (l->output.n > 0 && !l->flush.running)
+		loop_timer_start(l->service->loop, &l->flush, 0, on_round_end, l);
 }
 
 static const struct peer_kind source_kind = {

@@ -31,19 +31,20 @@ static void drop_batch(struct keeper *k)
 void deliver_hang_up(struct keeper *k)
 {
 	channel_close(&k->queue);
-	k->is_fetching = false;
+	k->room = 0;
+	k->is_complete = false;
 	k->untold_count = 0; /* the queue sends them again, and is told then */
 	drop_batch(k);
 }
 
 void deliver_ask(struct keeper *k)
 {
-	struct msg_fetch fetch = { .most = BATCH_MAX, .waits = true };
+	struct msg_fetch fetch = { .most = BATCH_MAX - k->room, .waits = true };
 	if (k->queue.fd < 0)
 		return;
 	atomic_store(&k->wants_mail, false);
-	if (!k->is_fetching)
-		k->is_fetching = !failed(msg_send_fetch(&k->queue, 0, &fetch));
+	if (k->room <= BATCH_MAX / 2 && !failed(msg_send_fetch(&k->queue, 0, &fetch)))
+		k->room = BATCH_MAX;
 }
 
 /* The name under which a message is found in the log. */
@@ -155,10 +156,10 @@ static err add_to_batch(struct keeper *k, const struct msg_deliver *m)
 	return OK;
 }
 
-static void end_fetch(struct keeper *k)
+static void end_batch(struct keeper *k)
 {
+	k->is_complete = false;
 	store_batch(k);
-	k->is_fetching = false;
 	deliver_ask(k);
 }
 
@@ -166,10 +167,12 @@ static err on_deliver(struct keeper *k, const struct msg_deliver *m, uint32_t ta
 {
 	int file = m->file;
 	(void)tag;
-	if (m->transaction.n != sizeof k->batch->deliveries->name.transaction || !k->is_fetching) {
+	if (m->transaction.n != sizeof k->batch->deliveries->name.transaction || k->room == 0) {
 		fd_close(&file);
 		return FAIL(SYNTAX);
 	}
+	k->room--;
+	k->is_complete = m->last;
 	if (k->batch->count == BATCH_MAX || (k->batch->arena != NULL && arena_held(k->batch->arena) > BATCH_BYTES))
 		store_batch(k);
 	err e = add_to_batch(k, m);
@@ -185,8 +188,6 @@ static err on_deliver(struct keeper *k, const struct msg_deliver *m, uint32_t ta
 			drop_batch(k);
 		refuse(k, &name, m->address, e);
 	}
-	if (m->last)
-		end_fetch(k);
 	return OK;
 }
 
@@ -194,7 +195,8 @@ static err on_fetched(struct keeper *k, const struct msg_fetched *m, uint32_t ta
 {
 	(void)m;
 	(void)tag;
-	end_fetch(k);
+	k->room = 0;
+	end_batch(k);
 	return OK;
 }
 
@@ -218,8 +220,11 @@ void deliver_listen(struct keeper *k)
 	static struct hear_counts heard; /* none of these messages is counted */
 	while (k->queue.fd >= 0) {
 		err e = channel_receive(&k->queue);
-		if (e.code == ERR_AGAIN)
+		if (e.code == ERR_AGAIN) {
+			if (k->is_complete) /* not before: what came while it was read goes into the same batch */
+				end_batch(k);
 			return;
+		}
 		if (!failed(e))
 			e = queue_hear(k, &heard, k->queue.in);
 		if (!failed(e))

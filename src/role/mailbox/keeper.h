@@ -33,7 +33,8 @@ struct keeper {
 
 	struct desk *desk;
 	struct channel queue, directory;
-	bool is_fetching;
+	unsigned room;    /* deliveries that the queue may still send */
+	bool is_complete; /* the batch: the queue has no more just now */
 	struct batch *batch;
 	struct delivery_name untold[UNTOLD_MAX];
 	size_t untold_count;
@@ -43,7 +44,7 @@ struct keeper {
 	bool has_told, told_damaged;
 };
 
-/* Asks for mail unless that is asked already. */
+/* Tells the queue what room there is, unless it knows of enough. */
 void deliver_ask(struct keeper *k);
 /* Reads what the queue says. */
 void deliver_listen(struct keeper *k);

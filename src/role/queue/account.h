@@ -20,8 +20,8 @@ struct account {
 	unsigned after_position;
 	/* mailbox.c */
 	bool told, fetching, blocked;
-	bool waits, given; /* of the open fetch: it may wait; something was sent for it */
-	unsigned owed;
+	bool waits, given; /* of the open fetch: it may wait; something was sent, but not the last */
+	unsigned owed;     /* deliveries that the mailbox has room for */
 	/* wake.c */
 	struct loop_timer timer;
 	int64_t gap;

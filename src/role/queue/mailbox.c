@@ -11,6 +11,7 @@
 
 enum {
 	OUT_MAX = 4096, /* deliveries that one mailbox may have fetched and not yet confirmed */
+	OWED_MAX = 64,
 	BYTES_MAX = 57344,
 };
 
@@ -46,12 +47,12 @@ static err send_delivery(struct account *a, const struct delivery *d, bool last)
 	return e;
 }
 
-/* After the last the mailbox fetches again, and need not be told to. */
+/* When its room is used up the mailbox fetches again, and need not be told to. */
 static void note_given(struct account *a, bool last)
 {
 	a->owed--;
-	a->given = true;
-	if (last) {
+	a->given = !last;
+	if (a->owed == 0 || (last && !a->waits)) {
 		a->fetching = false;
 		a->told = true;
 	}
@@ -134,12 +135,14 @@ void account_pump(struct account *a)
 static err on_fetch(struct account *a, const struct msg_fetch *m, uint32_t tag)
 {
 	(void)tag;
-	if (a->fetching)
+	unsigned owed = a->fetching ? a->owed : 0;
+	if ((a->fetching && (!a->waits || !m->waits)) || owed + m->most > OWED_MAX)
 		return FAIL(STATE);
-	a->fetching = m->most > 0;
-	a->owed = (unsigned)m->most;
+	if (!a->fetching)
+		a->given = false;
+	a->fetching = owed + m->most > 0;
+	a->owed = owed + (unsigned)m->most;
 	a->waits = m->waits;
-	a->given = false;
 	return OK;
 }
 

@@ -6,6 +6,7 @@
 enum {
 	RETRY_MS = 1000,       /* after a failure of the store */
 	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
+	QUIET_MS = 100,        /* without a transaction: then the log is moved, and nobody waits for it */
 	SALVAGE_AT_ONCE = 50,
 	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
 	CHUNK = 500,
@@ -175,6 +176,21 @@ static void release_due(struct upkeep *u)
 		upkeep_renew(u, e);
 }
 
+static void tidy(struct upkeep *u, bool is_quiet)
+{
+	err e = spool_tidy(u->spool, is_quiet);
+	if (failed(e) && is_quiet)
+		u->retry_at = clock_ms() + RETRY_MS;
+	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
+		upkeep_renew(u, e);
+}
+
+void upkeep_written(struct upkeep *u)
+{
+	u->quiet_at = clock_ms() + QUIET_MS;
+	tidy(u, false);
+}
+
 void upkeep_work(struct upkeep *u)
 {
 	if (clock_ms() < u->retry_at)
@@ -185,6 +201,8 @@ void upkeep_work(struct upkeep *u)
 		release_due(u);
 	if (u->salvage != NULL && u->spool != NULL)
 		salvage_a_little(u);
+	if (u->spool != NULL && clock_ms() >= u->quiet_at)
+		tidy(u, true);
 }
 
 static int64_t in_clock_ms(int64_t utc)
@@ -198,6 +216,8 @@ static int64_t in_clock_ms(int64_t utc)
 int64_t upkeep_next(const struct upkeep *u)
 {
 	int64_t at = u->spool != NULL ? in_clock_ms(spool_due(u->spool)) : INT64_MAX;
+	if (u->spool != NULL && u->quiet_at < at && spool_is_untidy(u->spool, true))
+		at = u->quiet_at;
 	if (at < u->retry_at)
 		at = u->retry_at;
 	if (u->salvage != NULL && u->spool != NULL && u->retry_at < at)

@@ -14,6 +14,7 @@ struct upkeep {
 	void (*tell)(void *to, struct job *j);
 	void *to;
 	int64_t retry_at; /* clock_ms(): after a failure of the store */
+	int64_t quiet_at; /* clock_ms(): when nothing has been written for a while */
 };
 
 /* Opens the spool, sweeps it, tells who has mail waiting. Failures are those of store/spool/spool.h. */
@@ -23,6 +24,8 @@ void upkeep_close(struct upkeep *u);
 void upkeep_renew(struct upkeep *u, err why);
 /* The same, unless it failed a moment ago. */
 void upkeep_renew_later(struct upkeep *u, err why);
+/* After a transaction: the log is moved if it has grown too long to wait for a quiet moment. */
+void upkeep_written(struct upkeep *u);
 /* What there is to do beside the jobs now; and when there will be more, by clock_ms(). */
 void upkeep_work(struct upkeep *u);
 int64_t upkeep_next(const struct upkeep *u);

@@ -196,11 +196,8 @@ static void do_batch(struct writer *w, struct list *jobs)
 	answer(w, jobs, e);
 	if (failed(e) && e.code != ERR_DISK_FULL)
 		upkeep_renew_later(&w->upkeep, e);
-	if (failed(e))
-		return;
-	e = spool_tidy(w->upkeep.spool);
-	if (e.code == ERR_DAMAGED || e.code == ERR_STORAGE)
-		upkeep_renew(&w->upkeep, e);
+	if (!failed(e))
+		upkeep_written(&w->upkeep);
 }
 
 /* ---- the thread ---- */

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A hundred accounts that get mail at once are not a hundred processes that start at once, beside which nothing else would
+ * get on: only a few start at a time, the others wait for their turn. One that is slow, since its account has to be put in order,
+ * does not keep the turn. */
 #include "role/supervisor/mailboxes.h"
 
 #include "role/supervisor/process.h"
 
 #include <errno.h>
 #include <stdio.h>
+
+enum { TURNS = 4, TURN_MS = 50, START_BUDGET = 256 };
+
+struct start {
+	struct start *next;
+	struct arena *arena;
+	uint32_t account;
+};
 
 #define CONVERSATION "ipc/mailroom_supervisor.def"
 #include "ipc/conversation.h"
@@ -34,6 +45,49 @@ static err open_home(struct supervisor *s, const struct row *row, uint32_t accou
 	return e;
 }
 
+/* ---- turns ---- */
+
+static void wait_for_turn(struct supervisor *s, uint32_t account)
+{
+	struct arena *a = arena_new("start", START_BUDGET);
+	struct start *new = NEW(a, struct start, 1);
+	*new = (struct start){ .arena = a, .account = account };
+	if (s->starts == NULL)
+		s->last_start = &s->starts;
+	*s->last_start = new;
+	s->last_start = &new->next;
+}
+
+static uint32_t next_in_turn(struct supervisor *s)
+{
+	struct start *first = s->starts;
+	struct arena *a = first->arena; /* it holds first itself */
+	uint32_t account = first->account;
+	s->starts = first->next;
+	arena_free(&a);
+	return account;
+}
+
+void mailboxes_turn_over(struct process *p)
+{
+	struct supervisor *s = p->supervisor;
+	if (!p->has_turn)
+		return;
+	p->has_turn = false;
+	s->turns--;
+	while (s->turns < TURNS && s->starts != NULL)
+		mailboxes_start(s, next_in_turn(s));
+}
+
+static void on_slow(void *to) { mailboxes_turn_over(to); }
+
+static void take_turn(struct process *p)
+{
+	p->has_turn = true;
+	p->supervisor->turns++;
+	loop_timer_start(p->supervisor->service.loop, &p->timer, TURN_MS, on_slow, p);
+}
+
 void mailboxes_start(struct supervisor *s, uint32_t account)
 {
 	static const struct row *row;
@@ -45,13 +99,21 @@ void mailboxes_start(struct supervisor *s, uint32_t account)
 		row = row_of(S("mailbox"));
 	if (p != NULL)
 		p->wanted = true;
-	if (p != NULL || s->stopping || failed(open_home(s, row, account, &user, &home)))
+	if (p != NULL || s->stopping)
+		return;
+	if (s->turns >= TURNS) {
+		wait_for_turn(s, account);
+		return;
+	}
+	if (failed(open_home(s, row, account, &user, &home)))
 		return;
 	snprintf(instance, sizeof instance, "%u", account);
 	p = process_new(s, row, instance, account, home);
 	p->user = user;
-	if (!failed(process_start(p)))
+	if (!failed(process_start(p))) {
+		take_turn(p);
 		return;
+	}
 	struct buf b = BUF_ON(s->reason);
 	buf_addf(&b, "the mailbox process cannot be started: %s", strerror(errno));
 	process_free(p);

@@ -7,5 +7,7 @@
 void mailboxes_connect(struct supervisor *s, int fd);
 /* One that was to be started did not come to serve: `mailroom` is told. */
 void mailboxes_failed(struct supervisor *s, uint32_t account, str reason);
-/* Starts the process of an account, or notes that it is wanted again once the present one has ended. */
+/* Starts the process of an account, in its turn, or notes that it is wanted again once the present one has ended. */
 void mailboxes_start(struct supervisor *s, uint32_t account);
+/* The process of an account serves or has ended: the turn is the next one's. */
+void mailboxes_turn_over(struct process *p);

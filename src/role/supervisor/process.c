@@ -197,6 +197,7 @@ static err on_running(struct process *p, const struct msg_running *m, uint32_t t
 	if (p->state != PROCESS_STARTING) /* it was told to stop before it could say so */
 		return OK;
 	enter(p, PROCESS_RUNNING);
+	mailboxes_turn_over(p);
 	if (p->account != 0)
 		LOG(&p->supervisor->service.log, mailbox_started, F_NUMBER("account", p->account),
 			F_NUMBER("process", (uint64_t)p->pid));

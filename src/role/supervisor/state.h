@@ -45,11 +45,15 @@ struct process {
 	unsigned landlock;
 	bool seccomp;
 	bool wanted;              /* ON_DEMAND: asked for again while it was ending */
+	bool has_turn;            /* ON_DEMAND: is one of the few that are being started */
 	struct process *replaces; /* told to retire once this one serves */
 	struct process *next;
 	struct process *next_of_account;
 	struct arena *arena; /* which this lives in */
 };
+
+/* mailboxes.c: an account whose process is to be started in its turn. */
+struct start;
 
 struct supervisor {
 	const struct supervisor_setup *setup;
@@ -69,6 +73,8 @@ struct supervisor {
 	struct admin_door *door;
 	struct channel mailroom;
 	struct hear_counts mailroom_heard;
+	struct start *starts, **last_start; /* those that wait for their turn */
+	unsigned turns;                     /* processes that have theirs */
 	struct loop_watch mailroom_watch, signal_watch;
 	int signals;
 	int errors[2]; /* the pipe that processes have as their standard error */

@@ -85,6 +85,7 @@ static void mailbox_ended(struct supervisor *s, struct process *p, enum process_
 	uint32_t account = p->account;
 	bool wanted = p->wanted, served = was != PROCESS_STARTING;
 	LOG(&s->service.log, mailbox_ended, F_NUMBER("account", account));
+	mailboxes_turn_over(p);
 	process_free(p);
 	if (s->stopping)
 		return;

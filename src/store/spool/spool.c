@@ -17,7 +17,8 @@
 enum {
 	APPLICATION = 0x51e65b01,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
-	LOG_PAGES_MAX = 4000, /* 32 MiB */
+	LOG_PAGES_MAX = 400, /* 3 MiB: everybody waits while they are moved, so not too many */
+	LOG_PAGES_QUIET = 50,
 	ARENA_BUDGET = 4096,
 	NAMES_MAX = 100, /* damaged stores of one second */
 };
@@ -216,9 +217,14 @@ err spool_begin(struct spool *spool) { return sql_begin(spool->sql); }
 err spool_commit(struct spool *spool) { return sql_commit(spool->sql); }
 void spool_rollback(struct spool *spool) { sql_rollback(spool->sql); }
 
-err spool_tidy(struct spool *spool)
+bool spool_is_untidy(const struct spool *spool, bool is_quiet)
 {
-	return sql_log_pages(spool->sql) < LOG_PAGES_MAX ? OK : sql_checkpoint(spool->sql);
+	return sql_log_pages(spool->sql) >= (is_quiet ? LOG_PAGES_QUIET : LOG_PAGES_MAX);
+}
+
+err spool_tidy(struct spool *spool, bool is_quiet)
+{
+	return spool_is_untidy(spool, is_quiet) ? sql_checkpoint(spool->sql) : OK;
 }
 
 int64_t spool_last_id(const struct spool *spool) { return spool->next - 1; }

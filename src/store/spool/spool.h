@@ -71,8 +71,10 @@ const char *spool_complaint(const struct spool *spool);
 err spool_begin(struct spool *spool);
 err spool_commit(struct spool *spool);
 void spool_rollback(struct spool *spool);
-/* Moves the write-ahead log into the file when it has grown. */
-err spool_tidy(struct spool *spool);
+/* Moves the write-ahead log into the file when it has grown, or, while nobody waits, a little of it already. */
+err spool_tidy(struct spool *spool, bool is_quiet);
+/* Whether that would do anything. */
+bool spool_is_untidy(const struct spool *spool, bool is_quiet);
 
 /* Gives the message its id. bytes: its body, unless SPOOL_FILE. ERR_EXISTS: the number is taken, nothing was changed. */
 err spool_add(struct spool *spool, struct spool_message *m, str bytes);

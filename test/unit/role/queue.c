@@ -75,7 +75,7 @@ static void test_way_of_one_message(void **state)
 	assert_int_equal(house_files(S("-wal")), 0);
 }
 
-/* A fetch that waits is answered when mail comes, by nothing but the mail. */
+/* A fetch that waits is answered when mail comes, by nothing but the mail, and holds until its room is used up. */
 static void test_fetch_waits(void **state)
 {
 	(void)state;
@@ -83,8 +83,8 @@ static void test_fetch_waits(void **state)
 	struct channel session = house_session(&house.receiver);
 	struct msg_deliver d;
 	mailbox_open(&anna, 7);
+	MUST(msg_send_fetch(&anna.channel, 0, &(struct msg_fetch){ .most = 64, .waits = true }));
 	for (unsigned n = 1; n <= 3; n++) {
-		MUST(msg_send_fetch(&anna.channel, 0, &(struct msg_fetch){ .most = 64, .waits = true }));
 		if (is_told(&anna.channel, 100))
 			fail_msg("%u: a waiting fetch was answered although there is no mail", n);
 		assert_int_equal(send_message(&session, n, 7, BODY), 250);
@@ -96,6 +96,13 @@ static void test_fetch_waits(void **state)
 	}
 	if (is_told(&anna.channel, 100))
 		fail_msg("told although all was fetched");
+	MUST(msg_send_fetch(&anna.channel, 0, &(struct msg_fetch){ .most = 3, .waits = true }));
+	if (is_told(&anna.channel, 100))
+		fail_msg("room for 64 in all was refused");
+	MUST(msg_send_fetch(&anna.channel, 0, &(struct msg_fetch){ .most = 1, .waits = true }));
+	err e = msg_expect_deliver(&anna.channel, &d);
+	if (e.code != ERR_CLOSED)
+		fail_msg("room for 65: got %s, want a closed channel", err_text(e));
 	house_close();
 }
 
