@@ -20,7 +20,7 @@ struct logger {
 	struct peer directory; /* which has alarms mailed */
 	struct arena *sources;
 	struct source *free_sources;
-	struct buf output;  /* of one round of the loop, written at its end */
+	struct buf output; /* of one round of the loop, written at its end */
 	struct loop_timer flush;
 	uint64_t unwritten; /* lines that could not be written since the last one that could */
 	struct admin *followers[FOLLOWERS_MAX];
