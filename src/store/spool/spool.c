@@ -17,7 +17,7 @@
 enum {
 	APPLICATION = 0x51e65b01,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
-	LOG_PAGES_MAX = 400, /* 3 MiB: everybody waits while they are moved, so not too many */
+	LOG_PAGES_MAX = 400,  /* 3 MiB: everybody waits while they are moved, so not too many */
 	LOG_PAGES_QUIET = 50,
 	ARENA_BUDGET = 4096,
 	NAMES_MAX = 100, /* damaged stores of one second */
