@@ -87,10 +87,16 @@ void account_rest(struct account *a)
 
 /* ---- deliveries ---- */
 
-static void body_unneeded(struct message *m)
+void message_unneeded(struct message *m)
 {
 	if (--m->unsent == 0)
 		body_drop(&m->body, &m->q->pool);
+}
+
+void message_release(struct message *m)
+{
+	if (--m->held == 0)
+		message_free(&m);
 }
 
 /* Out of the table; the message goes with the last. */
@@ -103,8 +109,7 @@ static void delivery_forget(struct delivery *d)
 		at = &(*at)->same_bucket;
 	*at = d->same_bucket;
 	q->deliveries_count--;
-	if (--m->held == 0)
-		message_free(&m);
+	message_release(m);
 }
 
 static void enter(struct delivery *d, struct account *a)
@@ -151,9 +156,9 @@ void deliveries_add(struct message *m)
 	for (size_t i = 0; i < m->count; i++)
 		if (m->recipients[i].account > 0)
 			account_pump(account_get(q, m->recipients[i].account));
-	body_unneeded(m);
-	if (--m->held == 0)
-		message_free(&m);
+	remote_add(m, kept);
+	message_unneeded(m);
+	message_release(m);
 }
 
 void delivery_out(struct delivery *d)
@@ -161,7 +166,7 @@ void delivery_out(struct delivery *d)
 	list_remove(&d->account->waiting, d);
 	list_add(&d->account->out, d);
 	d->state = DELIVERY_OUT;
-	body_unneeded(d->message);
+	message_unneeded(d->message);
 }
 
 /* Read again from the beginning: what is in memory still is recognised. */
@@ -191,7 +196,7 @@ void account_unload(struct account *a)
 	while (a->waiting.first != NULL) {
 		struct delivery *d = a->waiting.first;
 		list_remove(&a->waiting, d);
-		body_unneeded(d->message);
+		message_unneeded(d->message);
 		delivery_forget(d);
 	}
 }
@@ -236,7 +241,7 @@ static void post(struct delivery *d, err (*run)(struct job *, struct spool *), v
 		list_remove(&a->out, d);
 	} else {
 		list_remove(&a->waiting, d);
-		body_unneeded(d->message);
+		message_unneeded(d->message);
 	}
 	d->state = DELIVERY_GONE;
 	d->job = (struct job){ .run = run, .committed = committed, .done = job_done, .lazy = true };
@@ -441,6 +446,7 @@ void accounts_waiting(void *queue, uint32_t account)
 void accounts_renewed(void *queue)
 {
 	struct queue *q = queue;
+	remote_renewed(q);
 	for (size_t i = 0; i < ACCOUNT_BUCKETS; i++)
 		for (struct account *a = q->accounts[i], *next; a != NULL; a = next) {
 			next = a->same_bucket;

@@ -30,6 +30,8 @@ static struct queue *queue_of(struct service *s)
 	peer_init(&q->filter, s, &filter_kind, q);
 	peer_init(&q->mailroom, s, &mailroom_kind, q);
 	peer_init(&q->control, s, &control_kind, q);
+	q->remote = remote_new(q);
+	peer_init(&q->sender, s, &sender_kind, q->remote);
 	random_bytes(&q->key, sizeof q->key);
 	s->state = q;
 	return q;
@@ -52,6 +54,8 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		connect(&q->filter, fd);
 	else if (str_eq(peer, S("mailroom")))
 		connect(&q->mailroom, fd);
+	else if (str_eq(peer, S("sender")))
+		sender_attach(q, fd);
 	else if (str_eq(peer, S("control")))
 		connect(&q->control, fd);
 	else
@@ -69,6 +73,8 @@ static err start(struct service *s)
 	err e = writer_start(s->loop, &s->log, &news, &q->writer);
 	if (failed(e))
 		LOG(&s->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(e));
+	else
+		remote_start(q);
 	return e;
 }
 
@@ -89,6 +95,8 @@ static void stop(struct service *s)
 	envelopes_stop(q);
 	judge_forget(q);
 	accounts_stop(q);
+	remote_stop(q);
+	peer_close(&q->sender);
 	peer_close(&q->directory);
 	peer_close(&q->filter);
 	peer_close(&q->mailroom);

@@ -5,7 +5,8 @@
  *     envelope.c  directory says what may come         intake.c   a receiver's session brings it
  *     judge.c     filter is asked                      store.c    it is written, the session is answered
  *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
- *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue */
+ *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue
+ *     remote.h    what goes to other servers */
 #pragma once
 #include "base/hash.h"
 #include "ipc/peer.h"
@@ -73,7 +74,8 @@ struct queue {
 	struct writer *writer;
 	struct frame *scratch;         /* for records */
 	struct frame *directory_frame; /* read while another channel's frame is being worked on */
-	struct peer directory, filter, mailroom, control;
+	struct peer directory, filter, mailroom, control, sender;
+	struct remote *remote;
 	struct receiver *receivers;
 	struct session *sessions;
 	struct command *commands;
@@ -163,6 +165,22 @@ void accounts_stop(struct queue *q);
 /* writer_news */
 void accounts_waiting(void *queue, uint32_t account);
 void accounts_renewed(void *queue);
+
+/* Nobody needs its body for one recipient more; and one holds it less. */
+void message_unneeded(struct message *m);
+void message_release(struct message *m);
+
+/* ---- remote.c, carrier.c ---- */
+
+struct remote *remote_new(struct queue *q);
+void remote_start(struct queue *q);
+void remote_stop(struct queue *q);
+/* Of a message just stored, which the caller holds: its recipients elsewhere. kept: its body is in memory or a file. */
+void remote_add(struct message *m, bool kept);
+/* The store was opened anew. */
+void remote_renewed(struct queue *q);
+extern const struct peer_kind sender_kind;
+void sender_attach(struct queue *q, int fd);
 
 /* ---- mailbox.c ---- */
 

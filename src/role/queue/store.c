@@ -4,7 +4,7 @@
 #include "role/queue/queue.h"
 #include "store/spool/file.h"
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 1000, BULK_RECIPIENTS = 20 };
 
 static const struct answer no_room = { 452, S("4.3.1"), S("no space left, try again later") };
 static const struct answer no_store = { 451, S("4.3.0"), S("the queue failed, try again later") };
@@ -87,8 +87,24 @@ static void done(struct job *j)
 	refuse(m, j->e.code == ERR_DISK_FULL ? &no_room : &no_store);
 }
 
+/* Mail for many is bulk, and goes after what one person writes to another. */
+static void order_remote(struct message *m)
+{
+	size_t elsewhere = 0;
+	for (size_t i = 0; i < m->count; i++)
+		elsewhere += m->recipients[i].account == 0;
+	for (size_t i = 0; i < m->count; i++) {
+		struct spool_recipient *r = &m->recipients[i];
+		if (r->account != 0)
+			continue;
+		r->due = m->row.received;
+		r->priority = elsewhere > BULK_RECIPIENTS ? 1 : 0;
+	}
+}
+
 void store(struct message *m)
 {
+	order_remote(m);
 	m->job = (struct job){ .run = run, .done = done };
 	if (m->body.large) {
 		m->row.flags |= SPOOL_FILE;

@@ -11,6 +11,8 @@ enum {
 	SPOOL_OPERATIONS
 };
 
+enum { SPOOL_MESSAGE_COLUMNS = 10 };
+enum { ADDRESS_MAX = 320, DETAIL_MAX = 64, ORCPT_MAX = 500, ENVID_MAX = 100, DOMAIN_MAX = 255, REASON_MAX = 400 };
 enum { SPOOL_PAGE = 8192 }; /* bytes of a page of queue.db */
 
 extern const struct sql_store spool_store;
@@ -24,6 +26,9 @@ struct spool {
 
 /* A spool on another file, for reading what is left in it. ERR_DAMAGED. */
 err spool_open_old(const char *name, struct spool **out);
+/* A column; false: it is not what it should be. */
+bool spool_read_text(struct sql_statement *st, int column, size_t longest, str *out);
+bool spool_read_number(struct sql_statement *st, int column, uint64_t highest, uint64_t *out);
 /* The row of a statement that begins with the columns of a message. ERR_DAMAGED: not what a message looks like. */
 err spool_read_message(struct sql_statement *st, struct spool_message *out);
 /* The first message of a statement that was given its values, its strings in the arena. ERR_ABSENT. */

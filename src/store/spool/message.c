@@ -4,8 +4,7 @@
 #include "base/buf.h"
 #include "store/spool/internal.h"
 
-enum { MESSAGE_COLUMNS = 10, RECIPIENTS_MAX = 65536, RECIPIENTS_FIRST = 16 };
-enum { ADDRESS_MAX = 320, DETAIL_MAX = 64, ORCPT_MAX = 500, ENVID_MAX = 100, DOMAIN_MAX = 255, REASON_MAX = 400 };
+enum { RECIPIENTS_MAX = 65536, RECIPIENTS_FIRST = 16 };
 
 static str present(str s) { return s.p != NULL ? s : S(""); }
 
@@ -49,12 +48,13 @@ err spool_add_recipient(struct spool *spool, int64_t message, const struct spool
 	sql_bind_number(st, r->attempts);
 	sql_bind_number(st, r->due);
 	sql_bind_text(st, present(r->reason));
+	sql_bind_number(st, r->priority);
 	return sql_run(st);
 }
 
 /* ---- reading ---- */
 
-static bool read_text(struct sql_statement *st, int column, size_t longest, str *out)
+bool spool_read_text(struct sql_statement *st, int column, size_t longest, str *out)
 {
 	str s = sql_column_bytes(st, column);
 	for (size_t i = 0; i < s.n; i++)
@@ -64,7 +64,7 @@ static bool read_text(struct sql_statement *st, int column, size_t longest, str 
 	return s.n <= longest;
 }
 
-static bool read_number(struct sql_statement *st, int column, uint64_t highest, uint64_t *out)
+bool spool_read_number(struct sql_statement *st, int column, uint64_t highest, uint64_t *out)
 {
 	int64_t value = sql_column_number(st, column);
 	*out = (uint64_t)value;
@@ -76,10 +76,11 @@ err spool_read_message(struct sql_statement *st, struct spool_message *out)
 	struct spool_message m = { .id = sql_column_number(st, 0), .received = sql_column_number(st, 4) };
 	str number = sql_column_bytes(st, 1);
 	uint64_t account, flags, body, ret;
-	bool sound = number.n == SPOOL_NUMBER && read_text(st, 2, ADDRESS_MAX, &m.sender) &&
-		     read_number(st, 3, UINT32_MAX, &account) && read_number(st, 5, UINT32_MAX, &m.size) &&
-		     read_number(st, 6, UINT16_MAX, &flags) && read_number(st, 7, 2, &body) &&
-		     read_number(st, 8, 2, &ret) && read_text(st, 9, ENVID_MAX, &m.envid) && m.received >= 0;
+	bool sound = number.n == SPOOL_NUMBER && spool_read_text(st, 2, ADDRESS_MAX, &m.sender) &&
+		     spool_read_number(st, 3, UINT32_MAX, &account) && spool_read_number(st, 5, UINT32_MAX, &m.size) &&
+		     spool_read_number(st, 6, UINT16_MAX, &flags) && spool_read_number(st, 7, 2, &body) &&
+		     spool_read_number(st, 8, 2, &ret) && spool_read_text(st, 9, ENVID_MAX, &m.envid) &&
+		     m.received >= 0;
 	if (!sound)
 		return FAIL(DAMAGED);
 	memcpy(m.number, number.p, SPOOL_NUMBER);
@@ -95,13 +96,16 @@ err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipi
 {
 	struct spool_recipient r = { .due = sql_column_number(st, from + 9) };
 	uint64_t position, account, notify, state, attempts;
-	bool sound =
-		read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
-		read_number(st, from + 1, UINT32_MAX, &account) && read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
-		read_text(st, from + 3, ADDRESS_MAX, &r.address) && read_text(st, from + 4, DETAIL_MAX, &r.detail) &&
-		read_number(st, from + 5, 15, &notify) && read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
-		read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
-		read_number(st, from + 8, UINT32_MAX, &attempts) && read_text(st, from + 10, REASON_MAX, &r.reason);
+	bool sound = spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
+		     spool_read_number(st, from + 1, UINT32_MAX, &account) &&
+		     spool_read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
+		     spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
+		     spool_read_text(st, from + 4, DETAIL_MAX, &r.detail) &&
+		     spool_read_number(st, from + 5, 15, &notify) &&
+		     spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
+		     spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
+		     spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
+		     spool_read_text(st, from + 10, REASON_MAX, &r.reason);
 	if (!sound)
 		return FAIL(DAMAGED);
 	r.position = (unsigned)position;
@@ -147,7 +151,7 @@ err spool_waiting(struct spool *spool, uint32_t account, int64_t message, unsign
 		struct spool_recipient r;
 		e = spool_read_message(st, &m);
 		if (!failed(e))
-			e = spool_read_recipient(st, MESSAGE_COLUMNS, &r);
+			e = spool_read_recipient(st, SPOOL_MESSAGE_COLUMNS, &r);
 		if (!failed(e))
 			e = rows->row(rows->to, &m, &r);
 		if (failed(e))

@@ -43,6 +43,18 @@ static const char *const migrations[] = {
 	"CREATE INDEX recipient_waiting ON recipient (account, message, position) WHERE state = 0;"
 	"CREATE INDEX recipient_deferred ON recipient (due, account) WHERE state = 1;"
 	"CREATE INDEX recipient_remote ON recipient (domain, due) WHERE state = 3;",
+	/* What other servers said, and how long to leave one alone. */
+	"ALTER TABLE recipient ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN cause INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN code INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN status TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE recipient ADD COLUMN host TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE recipient ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;"
+	"DROP INDEX recipient_remote;"
+	"CREATE INDEX recipient_due ON recipient (domain, priority, due) WHERE state = 3;"
+	"CREATE TABLE destination (name TEXT PRIMARY KEY, failures INTEGER NOT NULL, until INTEGER NOT NULL,"
+	" cause INTEGER NOT NULL, code INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, host TEXT NOT NULL)"
+	" WITHOUT ROWID;",
 };
 /* clang-format on */
 

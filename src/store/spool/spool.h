@@ -15,8 +15,18 @@ struct spool;
 enum { SPOOL_INLINE_MAX = 128 << 10 };
 enum { SPOOL_NUMBER = 16 };
 
-/* SPOOL_RETURN_PATH: the body begins with that field, which mailboxes get and other servers do not (RFC 5321 4.4). */
-enum spool_flag { SPOOL_UTF8 = 1 << 0, SPOOL_SPAM = 1 << 1, SPOOL_FILE = 1 << 2, SPOOL_RETURN_PATH = 1 << 3 };
+/* Stored: never renumber. */
+enum spool_flag {
+	SPOOL_UTF8 = 1 << 0,
+	SPOOL_SPAM = 1 << 1,
+	SPOOL_FILE = 1 << 2,
+	SPOOL_RETURN_PATH =
+		1 << 3, /* the body begins with that field, for mailboxes, not for other servers: RFC 5321 4.4 */
+	SPOOL_REQUIRETLS = 1 << 4,
+	SPOOL_TLS_OPTIONAL = 1 << 5,
+	SPOOL_AUTOMATIC = 1 << 6, /* Auto-Submitted, a list's: never causes a notice */
+	SPOOL_GERMAN = 1 << 7,    /* notices to its sender are in German; otherwise English */
+};
 
 /* Stored: never renumber. */
 enum spool_state {
@@ -48,8 +58,9 @@ struct spool_recipient {
 	str orcpt;
 	enum spool_state state;
 	unsigned attempts;
-	int64_t due; /* milliseconds UTC */
-	str reason;  /* of the last failed attempt */
+	int64_t due;       /* milliseconds UTC */
+	str reason;        /* of the last failed attempt */
+	unsigned priority; /* SPOOL_REMOTE: the lower first */
 };
 
 /* Opens queue.db or makes it, after an unclean end with a look whether it is sound. A damaged one is renamed to

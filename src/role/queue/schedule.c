@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/queue/schedule.h"
+
+enum {
+	BUCKETS = 65536,
+	NAME_ROOMS = 4, /* rooms of 32, 64, 128, 256 bytes */
+	NAME_ROOM = 32,
+	NAME_MAX_BYTES = 255,
+	BUDGET = 192 << 20,
+	FIRST_LIMIT = 5,
+	PROVEN_MS = 600000,
+	SILENT_MS = 1000,  /* without an answer, while others wait */
+	RECALL_MS = 10000, /* then it waits that long */
+	BUSY_MS = 1000,
+	BULK_TURN = 8,
+	OLDEST_TURN = 4,
+	DIALLED = SCHEDULE_PRIORITIES, /* the place among those dialled */
+};
+
+struct schedule {
+	struct arena *arena;
+	struct hash_key key;
+	int64_t retry_first, retry_max;
+	struct destination *buckets[BUCKETS];
+	struct destination *unused[NAME_ROOMS];
+	size_t count;
+	struct schedule_ring ready[SCHEDULE_PRIORITIES][SCHEDULE_STANDINGS], dialled;
+	size_t capacity, out[SCHEDULE_STANDINGS], bulk_out;
+	unsigned turn, standing_turn[SCHEDULE_PRIORITIES];
+	struct destination **heap;
+	size_t heap_n;
+};
+
+struct schedule *schedule_new(const struct hash_key *key, int64_t retry_first, int64_t retry_max)
+{
+	struct arena *a = arena_new("schedule", BUDGET);
+	struct schedule *s = NEW(a, struct schedule, 1);
+	*s = (struct schedule){ .arena = a, .key = *key, .retry_first = retry_first, .retry_max = retry_max };
+	s->heap = NEW(a, struct destination *, SCHEDULE_DESTINATIONS_MAX);
+	return s;
+}
+
+void schedule_free(struct schedule **s)
+{
+	if (*s == NULL)
+		return;
+	struct arena *a = (*s)->arena;
+	*s = NULL;
+	arena_free(&a);
+}
+
+/* ---- the heap of times ---- */
+
+static void put(struct schedule *s, size_t at, struct destination *d)
+{
+	s->heap[at] = d;
+	d->place_in_heap = at;
+}
+
+static void sift_up(struct schedule *s, size_t at)
+{
+	struct destination *d = s->heap[at];
+	for (; at > 0 && s->heap[(at - 1) / 2]->at > d->at; at = (at - 1) / 2)
+		put(s, at, s->heap[(at - 1) / 2]);
+	put(s, at, d);
+}
+
+static void sift_down(struct schedule *s, size_t at)
+{
+	struct destination *d = s->heap[at];
+	for (size_t child; (child = 2 * at + 1) < s->heap_n; at = child) {
+		if (child + 1 < s->heap_n && s->heap[child + 1]->at < s->heap[child]->at)
+			child++;
+		if (s->heap[child]->at >= d->at)
+			break;
+		put(s, at, s->heap[child]);
+	}
+	put(s, at, d);
+}
+
+static void move(struct schedule *s, struct destination *d, int64_t at)
+{
+	bool earlier = at < d->at;
+	d->at = at;
+	if (earlier)
+		sift_up(s, d->place_in_heap);
+	else
+		sift_down(s, d->place_in_heap);
+}
+
+static void heap_remove(struct schedule *s, struct destination *d)
+{
+	struct destination *last = s->heap[--s->heap_n];
+	if (last == d)
+		return;
+	put(s, d->place_in_heap, last);
+	sift_up(s, last->place_in_heap);
+	sift_down(s, last->place_in_heap);
+}
+
+/* ---- rings ---- */
+
+static void ring_add(struct schedule_ring *r, struct destination *d, size_t which, bool in_front)
+{
+	struct schedule_place *p = &d->place[which];
+	struct destination *beside = in_front ? r->first : r->last;
+	*p = (struct schedule_place){
+		.next = in_front ? beside : NULL,
+		.before = in_front ? NULL : beside,
+		.in = true,
+	};
+	if (beside == NULL)
+		r->first = r->last = d;
+	else if (in_front)
+		r->first = beside->place[which].before = d;
+	else
+		r->last = beside->place[which].next = d;
+}
+
+static void ring_remove(struct schedule_ring *r, struct destination *d, size_t which)
+{
+	struct schedule_place *p = &d->place[which];
+	if (!p->in)
+		return;
+	*(p->before != NULL ? &p->before->place[which].next : &r->first) = p->next;
+	*(p->next != NULL ? &p->next->place[which].before : &r->last) = p->before;
+	*p = (struct schedule_place){ .in = false };
+}
+
+static void leave_rings(struct schedule *s, struct destination *d)
+{
+	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++)
+		ring_remove(&s->ready[p][d->standing], d, p);
+}
+
+static void set_standing(struct schedule *s, struct destination *d, enum schedule_standing standing)
+{
+	if (d->standing == standing)
+		return;
+	leave_rings(s, d);
+	ring_remove(&s->dialled, d, DIALLED);
+	s->out[d->standing] -= d->out;
+	s->out[standing] += d->out;
+	d->standing = standing;
+	if (standing == SCHEDULE_PROVEN && d->limit < FIRST_LIMIT)
+		d->limit = FIRST_LIMIT;
+	if (standing != SCHEDULE_PROVEN)
+		d->limit = 1;
+}
+
+static int64_t when(const struct destination *d, int64_t now)
+{
+	int64_t at = d->due;
+	if (d->paused_until > now)
+		return d->paused_until;
+	if (d->standing == SCHEDULE_PROVEN && d->proven_until < at)
+		at = d->proven_until;
+	return at;
+}
+
+/* Into the rings where it belongs now, or out of them; and to its time. */
+static void settle(struct schedule *s, struct destination *d, int64_t now)
+{
+	bool may = now >= d->paused_until && d->out < d->limit;
+	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++) {
+		struct schedule_ring *r = &s->ready[p][d->standing];
+		if (!may || !d->has[p])
+			ring_remove(r, d, p);
+		else if (!d->place[p].in)
+			ring_add(r, d, p, d->standing == SCHEDULE_FRESH);
+	}
+	move(s, d, when(d, now));
+}
+
+/* ---- destinations ---- */
+
+static struct destination **bucket(struct schedule *s, str lower)
+{
+	return &s->buckets[hash_of(&s->key, lower) % BUCKETS];
+}
+
+static struct destination *find(struct schedule *s, str lower)
+{
+	struct destination *d = *bucket(s, lower);
+	while (d != NULL && !str_eq(destination_name(d), lower))
+		d = d->same_bucket;
+	return d;
+}
+
+static bool lower_name(str name, char room[NAME_MAX_BYTES], str *out)
+{
+	if (name.n > NAME_MAX_BYTES)
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		room[i] = ascii_lower(name.p[i]);
+	*out = str_from(room, name.n);
+	return true;
+}
+
+struct destination *schedule_find(struct schedule *s, str name)
+{
+	char room[NAME_MAX_BYTES];
+	str lower;
+	return lower_name(name, room, &lower) ? find(s, lower) : NULL;
+}
+
+static struct destination *new_destination(struct schedule *s, str lower)
+{
+	uint8_t size = 0;
+	while ((size_t)NAME_ROOM << size < lower.n)
+		size++;
+	struct destination *d = s->unused[size];
+	if (d != NULL)
+		s->unused[size] = d->same_bucket;
+	else
+		d = arena_get(s->arena, sizeof *d + ((size_t)NAME_ROOM << size), 1);
+	if (d == NULL)
+		return NULL;
+	*d = (struct destination){ .standing = SCHEDULE_FRESH, .limit = 1, .due = INT64_MAX, .at = INT64_MAX };
+	d->name_room = size;
+	d->name_n = (uint8_t)lower.n;
+	if (lower.n > 0)
+		memcpy(d->name, lower.p, lower.n);
+	return d;
+}
+
+struct destination *schedule_make(struct schedule *s, str name)
+{
+	char room[NAME_MAX_BYTES];
+	str lower;
+	if (!lower_name(name, room, &lower))
+		return NULL;
+	struct destination *d = find(s, lower);
+	if (d != NULL || s->count == SCHEDULE_DESTINATIONS_MAX)
+		return d;
+	d = new_destination(s, lower);
+	if (d == NULL)
+		return NULL;
+	struct destination **at = bucket(s, lower);
+	d->same_bucket = *at;
+	*at = d;
+	s->count++;
+	put(s, s->heap_n++, d);
+	return d;
+}
+
+void schedule_forget(struct schedule *s, struct destination *d)
+{
+	struct destination **at = bucket(s, destination_name(d));
+	while (*at != d)
+		at = &(*at)->same_bucket;
+	*at = d->same_bucket;
+	leave_rings(s, d);
+	ring_remove(&s->dialled, d, DIALLED);
+	heap_remove(s, d);
+	s->out[d->standing] -= d->out;
+	s->count--;
+	d->same_bucket = s->unused[d->name_room];
+	s->unused[d->name_room] = d;
+}
+
+size_t schedule_count(const struct schedule *s) { return s->count; }
+
+struct destination *schedule_walk(struct schedule *s, const struct destination *d)
+{
+	size_t next = d == NULL ? 0 : d->place_in_heap + 1;
+	return next < s->heap_n ? s->heap[next] : NULL;
+}
+
+/* ---- who is next ---- */
+
+void schedule_capacity(struct schedule *s, size_t jobs) { s->capacity = jobs; }
+
+void schedule_offer(struct schedule *s, struct destination *d, enum schedule_priority p, bool has, int64_t now)
+{
+	d->has[p] = has;
+	settle(s, d, now);
+}
+
+void schedule_due(struct schedule *s, struct destination *d, int64_t due, int64_t now)
+{
+	d->due = due;
+	settle(s, d, now);
+}
+
+static size_t share(size_t whole, size_t n, size_t of) { return whole * n / of > 0 ? whole * n / of : 1; }
+
+static bool has_room(const struct schedule *s, enum schedule_standing standing)
+{
+	size_t unproven = s->out[SCHEDULE_FRESH] + s->out[SCHEDULE_SLOW];
+	if (s->out[SCHEDULE_PROVEN] + unproven >= s->capacity)
+		return false;
+	if (standing != SCHEDULE_PROVEN && unproven >= share(s->capacity, 1, 2))
+		return false;
+	return standing != SCHEDULE_SLOW || s->out[SCHEDULE_SLOW] < share(s->capacity, 1, 4);
+}
+
+static struct destination *take_turn(struct schedule *s, enum schedule_priority p)
+{
+	if (p == SCHEDULE_BULK && s->bulk_out >= share(s->capacity, 3, 4))
+		return NULL;
+	for (unsigned i = 0; i < SCHEDULE_STANDINGS; i++) {
+		enum schedule_standing standing = (s->standing_turn[p] + i) % SCHEDULE_STANDINGS;
+		const struct schedule_ring *r = &s->ready[p][standing];
+		if (r->first == NULL || !has_room(s, standing))
+			continue;
+		s->standing_turn[p] = (standing + 1) % SCHEDULE_STANDINGS;
+		return standing == SCHEDULE_FRESH && s->turn % OLDEST_TURN == 0 ? r->last : r->first;
+	}
+	return NULL;
+}
+
+struct destination *schedule_next(struct schedule *s, int64_t now, enum schedule_priority *p)
+{
+	enum schedule_priority first = s->turn % BULK_TURN == BULK_TURN - 1 ? SCHEDULE_BULK : SCHEDULE_SINGLE;
+	(void)now;
+	for (unsigned i = 0; i < SCHEDULE_PRIORITIES; i++) {
+		enum schedule_priority which = (first + i) % SCHEDULE_PRIORITIES;
+		struct destination *d = take_turn(s, which);
+		if (d == NULL)
+			continue;
+		s->turn++;
+		*p = which;
+		return d;
+	}
+	return NULL;
+}
+
+void schedule_sent(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now)
+{
+	d->out++;
+	d->sent = now;
+	s->out[d->standing]++;
+	s->bulk_out += p == SCHEDULE_BULK;
+	leave_rings(s, d); /* to the end of the row */
+	if (d->standing == SCHEDULE_FRESH && !d->place[DIALLED].in)
+		ring_add(&s->dialled, d, DIALLED, false);
+	settle(s, d, now);
+}
+
+void schedule_ended(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now)
+{
+	d->out--;
+	s->out[d->standing]--;
+	s->bulk_out -= p == SCHEDULE_BULK;
+	if (d->out == 0)
+		ring_remove(&s->dialled, d, DIALLED);
+	settle(s, d, now);
+}
+
+struct destination *schedule_recall(struct schedule *s, int64_t now)
+{
+	struct destination *d = s->dialled.first;
+	bool waits = s->ready[SCHEDULE_SINGLE][SCHEDULE_FRESH].first != NULL ||
+		     s->ready[SCHEDULE_BULK][SCHEDULE_FRESH].first != NULL;
+	if (d == NULL || !waits || has_room(s, SCHEDULE_FRESH) || now - d->sent < SILENT_MS)
+		return NULL;
+	ring_remove(&s->dialled, d, DIALLED);
+	return d;
+}
+
+/* ---- what becomes known ---- */
+
+int64_t schedule_wait(const struct schedule *s, unsigned failures, unsigned jitter)
+{
+	int64_t wait = s->retry_first;
+	for (unsigned i = 1; i < failures && wait < s->retry_max; i++)
+		wait *= 2;
+	if (wait > s->retry_max)
+		wait = s->retry_max;
+	return wait + wait / 8 * jitter / 1000;
+}
+
+void schedule_reached(struct schedule *s, struct destination *d, int64_t now)
+{
+	d->failures = 0;
+	d->paused_until = 0;
+	d->proven_until = now + PROVEN_MS;
+	set_standing(s, d, SCHEDULE_PROVEN);
+	ring_remove(&s->dialled, d, DIALLED);
+	settle(s, d, now);
+}
+
+void schedule_succeeded(struct schedule *s, struct destination *d, int64_t now)
+{
+	d->pauses = 0;
+	if (++d->streak >= d->limit && d->limit < SCHEDULE_JOBS_EACH) {
+		d->limit++;
+		d->streak = 0;
+	}
+	schedule_reached(s, d, now);
+}
+
+/* What fails together counts once. */
+void schedule_failed(struct schedule *s, struct destination *d, unsigned jitter, int64_t now)
+{
+	if (now >= d->paused_until) {
+		d->failures++;
+		d->paused_until = now + schedule_wait(s, d->failures, jitter);
+	}
+	d->streak = 0;
+	set_standing(s, d, SCHEDULE_SLOW);
+	settle(s, d, now);
+}
+
+void schedule_busy(struct schedule *s, struct destination *d, unsigned jitter, int64_t now)
+{
+	if (now >= d->paused_until) {
+		int64_t wait = (int64_t)BUSY_MS << (d->pauses < 16 ? d->pauses : 16);
+		if (wait > s->retry_max)
+			wait = s->retry_max;
+		d->pauses++;
+		d->paused_until = now + wait + wait / 8 * jitter / 1000;
+		d->limit = d->limit > 1 ? d->limit / 2 : 1;
+	}
+	d->streak = 0;
+	ring_remove(&s->dialled, d, DIALLED);
+	settle(s, d, now);
+}
+
+void schedule_recalled(struct schedule *s, struct destination *d, int64_t now)
+{
+	if (d->standing != SCHEDULE_FRESH)
+		return;
+	d->paused_until = now + (s->retry_max < RECALL_MS ? s->retry_max : RECALL_MS);
+	set_standing(s, d, SCHEDULE_SLOW);
+	settle(s, d, now);
+}
+
+void schedule_retry(struct schedule *s, struct destination *d, int64_t now)
+{
+	d->paused_until = 0;
+	settle(s, d, now);
+}
+
+void schedule_restore(struct schedule *s, struct destination *d, unsigned failures, int64_t until, int64_t now)
+{
+	if (d->standing != SCHEDULE_FRESH || d->out > 0)
+		return;
+	d->failures = failures;
+	d->paused_until = until;
+	set_standing(s, d, SCHEDULE_SLOW);
+	settle(s, d, now);
+}
+
+/* ---- time ---- */
+
+bool schedule_is_idle(const struct destination *d, int64_t now)
+{
+	return d->out == 0 && !d->has[SCHEDULE_SINGLE] && !d->has[SCHEDULE_BULK] && d->due == INT64_MAX &&
+	       d->failures == 0 && now >= d->paused_until && (d->standing != SCHEDULE_PROVEN || now >= d->proven_until);
+}
+
+struct destination *schedule_tick(struct schedule *s, int64_t now, int64_t *next)
+{
+	if (s->heap_n == 0 || s->heap[0]->at > now) {
+		*next = s->heap_n > 0 ? s->heap[0]->at : INT64_MAX;
+		return NULL;
+	}
+	struct destination *d = s->heap[0];
+	if (d->due <= now)
+		d->due = INT64_MAX;
+	if (d->standing == SCHEDULE_PROVEN && now >= d->proven_until)
+		set_standing(s, d, SCHEDULE_FRESH);
+	settle(s, d, now);
+	return d;
+}
