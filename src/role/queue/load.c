@@ -155,10 +155,7 @@ static err load_run(struct job *j, struct spool *spool)
 	return load_bodies(l, spool);
 }
 
-static bool is_known(struct remote *r, const struct message *m, const struct share *s)
-{
-	return share_find(r, str_from((const char *)m->row.number, SPOOL_NUMBER), s->position) != NULL;
-}
+static str number_of(const struct message *m) { return str_from((const char *)m->row.number, SPOOL_NUMBER); }
 
 /* From the job's list into the window, but for what memory has already. */
 static void load_take(struct load *l, struct group *g)
@@ -170,7 +167,7 @@ static void load_take(struct load *l, struct group *g)
 	m->body.arena = NULL;
 	m->held = 1;
 	for (const struct share *s = g->first; p != NULL && s != NULL; s = s->same_bucket)
-		if (!is_known(r, m, s) && !parcel_add(p, s))
+		if (share_find(r, number_of(m), s->position) == NULL && !parcel_add(p, s))
 			l->again = true;
 	if (p != NULL && p->count > 0) {
 		bool lost = !m->body.large && m->body.whole.p == NULL;
@@ -447,14 +444,17 @@ static void recovery_done(struct job *j)
 	struct mail *mail = NULL;
 	if (!failed(j->e) && how->message != NULL)
 		mail = mail_make(r, how->domain);
-	bool known = mail != NULL && how->parcel->count > 0 && is_known(r, how->message, &how->parcel->shares[0]);
-	if (mail != NULL && !known) {
+	struct share *known = mail != NULL && how->parcel->count > 0
+				      ? share_find(r, number_of(how->message), how->parcel->shares[0].position)
+				      : NULL;
+	if (mail != NULL && known == NULL) {
 		p = how->parcel;
 		p->mail = mail;
 		p->state = PARCEL_OUT;
 		parcel_enter(p, r);
 	} else {
 		message_free(&how->message);
+		p = known != NULL && known->parcel->state == PARCEL_WAITING ? known->parcel : NULL;
 	}
 	r->recoveries--;
 	how->fn(r, how, p);
