@@ -91,14 +91,14 @@ struct late {
 	str domain;
 	unsigned position;
 };
-struct lates {
+struct late_list {
 	struct sweep *sweep;
 	struct late *first, **end;
 };
 
 static err delayed_row(void *to, const struct spool_message *m, const struct spool_remote *row)
 {
-	struct lates *l = to;
+	struct late_list *l = to;
 	struct sweep *s = l->sweep;
 	s->delayed_after = (struct spool_place){ .message = m->id, .position = row->position };
 	s->delayed++;
@@ -152,11 +152,11 @@ static err tell(struct sweep *s, struct late **first, struct spool *spool)
 
 static err run_delayed(struct sweep *s, struct spool *spool)
 {
-	struct lates lates = { .sweep = s };
-	lates.end = &lates.first;
+	struct late_list late = { .sweep = s };
+	late.end = &late.first;
 	TRY(spool_remote_old(spool, s->delayed_by, s->delayed_from.message, s->delayed_from.position, MOST,
-		&(struct spool_remote_rows){ delayed_row, &lates }));
-	for (struct late *at = lates.first; at != NULL;)
+		&(struct spool_remote_rows){ delayed_row, &late }));
+	for (struct late *at = late.first; at != NULL;)
 		TRY(tell(s, &at, spool));
 	return OK;
 }
