@@ -24,5 +24,8 @@ struct tls {
 SSL_CTX *tls_context(const SSL_METHOD *method, enum tls_version minimum);
 /* Takes the session that was agreed on this connection. */
 int tls_session_keep(SSL *ssl, SSL_SESSION *session);
+/* tickets.c: whether it could be done. */
+struct tls_tickets;
+bool tickets_use(SSL_CTX *context, struct tls_tickets *tickets);
 /* Never NULL. */
 struct tls *tls_new(SSL_CTX *context, int fd);

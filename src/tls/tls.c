@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/inside.h"
 
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct tls_server {
-	SSL_CTX *context;
-};
+#include "tls/provider.h"
 
 /* Forward secrecy and authenticated encryption only (RFC 9325 4.2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -25,6 +22,7 @@ void tls_prepare(void)
 		fprintf(stderr, "siegel: OpenSSL cannot be initialised\n");
 		abort();
 	}
+	provider_load();
 }
 
 SSL_CTX *tls_context(const SSL_METHOD *method, enum tls_version minimum)
@@ -44,77 +42,6 @@ SSL_CTX *tls_context(const SSL_METHOD *method, enum tls_version minimum)
 	return NULL;
 }
 
-static SSL_CTX *make_context(enum tls_version minimum)
-{
-	SSL_CTX *c = tls_context(TLS_server_method(), minimum);
-	if (c == NULL)
-		return NULL;
-	SSL_CTX_set_num_tickets(c, 1);
-	SSL_CTX_set_session_id_context(c, (const unsigned char *)"siegel", 6);
-	return c;
-}
-
-/* The server's certificate first, those that lead to a root after it. */
-static bool use_certificates(SSL_CTX *c, str pem)
-{
-	BIO *in = BIO_new_mem_buf(pem.p, pem.n > INT_MAX ? INT_MAX : (int)pem.n);
-	if (in == NULL)
-		return false;
-	X509 *certificate = PEM_read_bio_X509(in, NULL, NULL, NULL);
-	bool good = certificate != NULL && SSL_CTX_use_certificate(c, certificate) == 1;
-	X509_free(certificate);
-	while (good && (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
-		if (SSL_CTX_add0_chain_cert(c, certificate) != 1) {
-			X509_free(certificate);
-			good = false;
-		}
-	BIO_free(in);
-	ERR_clear_error(); /* the end of the PEM text is reported as an error */
-	return good;
-}
-
-static bool use_key(SSL_CTX *c, str pem)
-{
-	BIO *in = BIO_new_mem_buf(pem.p, pem.n > INT_MAX ? INT_MAX : (int)pem.n);
-	EVP_PKEY *key = in != NULL ? PEM_read_bio_PrivateKey(in, NULL, NULL, NULL) : NULL;
-	bool good = key != NULL && SSL_CTX_use_PrivateKey(c, key) == 1;
-	EVP_PKEY_free(key);
-	BIO_free(in);
-	return good;
-}
-
-err tls_server_new(str certificates, str key, enum tls_version minimum, struct tls_server **out, const char **reason)
-{
-	*reason = NULL;
-	SSL_CTX *c = make_context(minimum);
-	if (c == NULL)
-		*reason = "the library refused the settings";
-	else if (!use_certificates(c, certificates))
-		*reason = "the certificate cannot be read";
-	else if (!use_key(c, key))
-		*reason = "the private key cannot be read, or does not belong to the certificate";
-	else if (SSL_CTX_check_private_key(c) != 1)
-		*reason = "the private key does not belong to the certificate";
-	ERR_clear_error();
-	struct tls_server *server = *reason == NULL ? calloc(1, sizeof *server) : NULL;
-	if (server == NULL) {
-		SSL_CTX_free(c);
-		return *reason != NULL ? FAIL(SYNTAX) : FAIL(MEMORY);
-	}
-	server->context = c;
-	*out = server;
-	return OK;
-}
-
-void tls_server_free(struct tls_server **server)
-{
-	if (*server == NULL)
-		return;
-	SSL_CTX_free((*server)->context);
-	free(*server);
-	*server = NULL;
-}
-
 struct tls *tls_new(SSL_CTX *context, int fd)
 {
 	struct tls *tls = calloc(1, sizeof *tls);
@@ -124,17 +51,12 @@ struct tls *tls_new(SSL_CTX *context, int fd)
 	return tls;
 }
 
-struct tls *tls_accept(struct tls_server *server, int fd)
-{
-	struct tls *tls = tls_new(server->context, fd);
-	SSL_set_accept_state(tls->ssl);
-	return tls;
-}
-
 void tls_free(struct tls **tls)
 {
 	if (*tls == NULL)
 		return;
+	if (SSL_waiting_for_async((*tls)->ssl) == 1)
+		IGNORE(tls_handshake(*tls)); /* to its end, which gives back what it holds */
 	if (!(*tls)->broken && SSL_is_init_finished((*tls)->ssl))
 		SSL_shutdown((*tls)->ssl);
 	ERR_clear_error();
@@ -152,6 +74,9 @@ static err outcome(struct tls *tls, int result)
 		return FAIL(AGAIN);
 	case SSL_ERROR_WANT_WRITE:
 		tls->wants = POLLOUT;
+		return FAIL(AGAIN);
+	case SSL_ERROR_WANT_ASYNC:
+		tls->wants = 0;
 		return FAIL(AGAIN);
 	case SSL_ERROR_ZERO_RETURN:
 		return FAIL(CLOSED);
@@ -172,7 +97,10 @@ err tls_handshake(struct tls *tls)
 {
 	ERR_clear_error();
 	int result = SSL_do_handshake(tls->ssl);
-	return result == 1 ? OK : outcome(tls, result);
+	if (result != 1)
+		return outcome(tls, result);
+	SSL_clear_mode(tls->ssl, SSL_MODE_ASYNC); /* nothing is signed from now on */
+	return OK;
 }
 
 err tls_read(struct tls *tls, void *p, size_t n, size_t *got)

@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS 1.2 and 1.3 for servers, over a descriptor that the caller owns. OpenSSL stays behind these functions. The private
- * key is used by a server object only, so that signing can move to another process without a change in the callers. */
+/* TLS 1.2 and 1.3 over a descriptor that the caller owns: what both sides of a connection are. It is begun by
+ * tls_accept() of server.h or tls_connect() of client.h. OpenSSL stays behind these functions. */
 #pragma once
 #include "base/str.h"
 #include "os/io.h"
 
-struct tls_server; /* certificate, key, policy; any number of threads may use one */
-struct tls;        /* one connection; one thread at a time */
+struct tls; /* one connection; one thread at a time */
 
 /* Loads what the library reads at run time. Before the confinement, once per process. */
 void tls_prepare(void);
 
 enum tls_version { TLS_1_2, TLS_1_3 };
 
-/* certificates: PEM, the server's first; key: PEM. Both are only read. ERR_SYNTAX: not that, or key and certificate do not
- * belong together; *reason then says what is wrong, in static memory or that of the library's thread. */
-err tls_server_new(str certificates, str key, enum tls_version minimum, struct tls_server **out, const char **reason);
-/* Connections that use it go on. Accepts NULL behind the pointer. */
-void tls_server_free(struct tls_server **server);
-
-/* A connection that is about to be made on fd, which should not block. Never NULL. */
-struct tls *tls_accept(struct tls_server *server, int fd);
 /* Says goodbye where that needs no waiting; fd stays open. Accepts NULL behind the pointer. */
 void tls_free(struct tls **tls);
 
@@ -31,7 +22,7 @@ err tls_read(struct tls *tls, void *p, size_t n, size_t *got);
 err tls_write(struct tls *tls, const void *p, size_t n, size_t *put);
 /* Tells the peer that no more will come from us (close_notify). */
 err tls_end(struct tls *tls);
-/* POLLIN or POLLOUT: what the last ERR_AGAIN waits for. */
+/* POLLIN or POLLOUT: what the last ERR_AGAIN waits for; 0: a signature, see tls_pause(). */
 short tls_wants(const struct tls *tls);
 /* Whether decrypted bytes wait inside, which poll(2) cannot see. */
 bool tls_pending(const struct tls *tls);

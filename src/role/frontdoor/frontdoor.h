@@ -5,7 +5,7 @@
 #include "base/tally.h"
 #include "ipc/role.h"
 #include "os/listeners.h"
-#include "tls/tls.h"
+#include "tls/server.h"
 
 #define CONVERSATION "ipc/frontdoor_greeter.def"
 #include "ipc/conversation.h"

@@ -9,7 +9,7 @@
 #include "ipc/desk.h"
 #include "ipc/role.h"
 #include "os/listeners.h"
-#include "tls/tls.h"
+#include "tls/server.h"
 
 /* What is different on the ports. */
 struct service_kind {
