@@ -313,7 +313,7 @@ static bool comes_again(int version)
 	struct pair p;
 	char byte;
 	open_pair(&p, TLS_1_2, version);
-	SSL_CTX_set_session_cache_mode(p.context, SSL_SESS_CACHE_CLIENT);
+	SSL_CTX_set_session_cache_mode(p.context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(p.context, keep_session);
 	if (last_session != NULL)
 		assert_int_equal(SSL_set_session(p.theirs, last_session), 1);
