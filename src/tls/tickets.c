@@ -83,7 +83,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	pthread_mutex_lock(&t->lock);
 	int result = makes != 0 ? make(t, name, iv, c, mac) : take(t, name, iv, c, mac);
 	pthread_mutex_unlock(&t->lock);
-	return result;
+	/* RFC 8446 C.4: a client uses a ticket once, so it gets another one each time. */
+	return result == TICKET_TAKEN && makes == 0 && SSL_version(ssl) == TLS1_3_VERSION ? TICKET_TO_RENEW : result;
 }
 
 bool tickets_use(SSL_CTX *c, struct tls_tickets *t)
