@@ -59,6 +59,8 @@ static void session_free(struct session *s)
 	loop_timer_stop(s->door->loop, &s->patience);
 	channel_close(&s->channel);
 	forget_answer(s);
+	for (size_t i = 0; i < ADMIN_FILES; i++)
+		fd_close(&s->admin.files[i]);
 	s->door->sessions--;
 	struct arena *arena = s->admin.arena; /* which holds the session itself */
 	arena_free(&arena);
@@ -80,6 +82,19 @@ static err take_words(struct session *s, str records)
 		a->words[a->words_count++].value = value;
 	}
 	return e;
+}
+
+static err on_file(struct session *s, const struct msg_file *m, uint32_t tag)
+{
+	int fd = m->file;
+	(void)tag;
+	for (size_t i = 0; i < ADMIN_FILES; i++)
+		if (s->admin.files[i] < 0) {
+			s->admin.files[i] = fd;
+			return OK;
+		}
+	fd_close(&fd);
+	return FAIL(LIMIT);
 }
 
 static err on_command(struct session *s, const struct msg_command *m, uint32_t tag)
@@ -257,6 +272,8 @@ void admin_door_open(struct admin_door *door, int fd)
 	door->sessions++;
 	s->door = door;
 	s->admin.arena = arena;
+	for (size_t i = 0; i < ADMIN_FILES; i++)
+		s->admin.files[i] = -1;
 	s->channel = channel_of(fd, door->in, door->out);
 	if (failed(loop_add(door->loop, &s->watch, fd, EPOLLIN, on_session, s)))
 		session_free(s);

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "ipc/role.h"
 
-enum { ADMIN_WORDS_MAX = 64, ADMIN_SESSIONS_MAX = 32 };
+enum { ADMIN_WORDS_MAX = 64, ADMIN_SESSIONS_MAX = 32, ADMIN_FILES = 2 };
 
 /* One command being carried out. Strings last until the command has been answered. */
 struct admin {
@@ -15,7 +15,8 @@ struct admin {
 		str name, value;
 	} words[ADMIN_WORDS_MAX];
 	size_t words_count;
-	void *role; /* the role's own, from admin_door */
+	int files[ADMIN_FILES]; /* open files that came with it, -1: none; closed with the command */
+	void *role;             /* the role's own, from admin_door */
 	struct log log;
 	struct arena *arena; /* for what the command keeps; goes with it */
 	void *state;         /* the command's own */

@@ -68,14 +68,6 @@ static err on_listener(struct skeleton *k, const struct msg_listener *m, uint32_
 	return OK;
 }
 
-static err on_key(struct skeleton *k, const struct msg_key *m, uint32_t tag)
-{
-	(void)tag;
-	if (k->service.role->key != NULL)
-		k->service.role->key(&k->service, m->name, m->value, m->public);
-	return OK;
-}
-
 static err on_go(struct skeleton *k, const struct msg_go *m, uint32_t tag)
 {
 	(void)m;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The skeleton that every process is hung into. main() is one line: return role_main(&role_queue, argc, argv). The
  * skeleton confines the process before it reads its first byte (os/roles.def says how), takes settings, channels,
- * listeners and keys from the supervisor until `go`, then calls start() and runs the event loop of the main thread until
+ * and listeners from the supervisor until `go`, then calls start() and runs the event loop of the main thread until
  * `stop`, or until the process says it has finished. Threads are a role's own affair.
  *
  * A process starts as: argv = { name, instance, newest Landlock ABI to use, "required" or "optional" confinement, "own" or
@@ -21,11 +21,10 @@ struct role {
 	const char *name; /* its row in os/roles.def */
 	/* Before the confinement: what libraries read at run time. May be NULL, as may be all that follow but start(). */
 	void (*prepare)(struct service *s);
-	/* Channels, listeners and keys as they come, before and after start(); each owns the descriptor it is given. Where
+	/* Channels and listeners as they come, before and after start(); each owns the descriptor it is given. Where
 	 * the function is NULL such a thing is not for this role and is closed. Strings last until the function returns. */
 	void (*channel)(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
 	void (*listener)(struct service *s, str name, int fd);
-	void (*key)(struct service *s, str name, str value, str public);
 	/* After `go`. A failure ends the process. */
 	err (*start)(struct service *s);
 	/* Take nothing new; call service_finish() when done. NULL: end at once. */

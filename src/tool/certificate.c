@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { VALID_DAYS = 730, DAY = 86400, X509_V3 = 2, SERIAL_BITS = 127, NAME_ROOM = 300 };
@@ -61,33 +62,45 @@ static X509 *make(EVP_PKEY *key, const char *hostname)
 	return NULL;
 }
 
-static FILE *create(int folder, const char *name, int mode, struct buf *reason)
+struct place {
+	int folder;
+	const struct user *owner;
+	struct buf *reason;
+};
+
+/* It is empty when it is given away. */
+static FILE *create(const struct place *at, const char *name, mode_t mode)
 {
-	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	if (fd < 0)
-		buf_addf(reason, "cannot write keys/%s: %s", name, strerror(errno));
-	return fd >= 0 ? fdopen(fd, "w") : NULL;
+	int fd = openat(at->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd >= 0 && fchmod(fd, mode) == 0 &&
+		(!at->owner->changes || fchown(fd, at->owner->uid, at->owner->gid) == 0))
+		return fdopen(fd, "w");
+	buf_addf(at->reason, "cannot write keys/%s: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return NULL;
 }
 
-static bool write_key(int folder, EVP_PKEY *key, struct buf *reason)
+static bool write_key(const struct place *at, EVP_PKEY *key)
 {
-	FILE *f = create(folder, "tls.key", 0600, reason);
+	FILE *f = create(at, "tls.key", 0600);
 	bool written = f != NULL && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1;
 	return f != NULL && fclose(f) == 0 && written;
 }
 
-static bool write_certificate(int folder, X509 *x, struct buf *reason)
+static bool write_certificate(const struct place *at, X509 *x)
 {
-	FILE *f = create(folder, "tls.crt", 0644, reason);
+	FILE *f = create(at, "tls.crt", 0644);
 	bool written = f != NULL && PEM_write_X509(f, x) == 1;
 	return f != NULL && fclose(f) == 0 && written;
 }
 
-err certificate_make(int folder, const char *hostname, struct buf *reason)
+err certificate_make(int folder, const struct user *owner, const char *hostname, struct buf *reason)
 {
+	const struct place at = { folder, owner, reason };
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = key != NULL ? make(key, hostname) : NULL;
-	bool done = x != NULL && write_key(folder, key, reason) && write_certificate(folder, x, reason);
+	bool done = x != NULL && write_key(&at, key) && write_certificate(&at, x);
 	X509_free(x);
 	EVP_PKEY_free(key);
 	if (!done && reason->n == 0)

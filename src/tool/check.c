@@ -41,6 +41,8 @@ static void check_folders(struct check *c)
 			continue;
 		bool good = ((rows[i].flags & ON_DEMAND) != 0 || !failed(user_of_role(rows[i].role, &user, &reason))) &&
 			    !failed(folder_open(&c->setup.folders, rows[i].home, &user, &fd, &reason));
+		if (good && str_eq(str_of(rows[i].home), S("keys")))
+			good = !failed(keys_check(fd, &user, &reason));
 		if (good)
 			close(fd);
 		else
@@ -78,16 +80,16 @@ static void check_certificate(struct check *c)
 	struct buf reason = BUF_ON(room);
 	struct arena *a = arena_new("keys", KEYS_BUDGET);
 	struct certificate_facts facts = { false, false, 0 };
-	struct keys keys;
-	if (failed(keys_read(&c->setup.folders, true, a, &keys, &reason)))
+	str certificates = NO_STR;
+	if (failed(keys_certificates(&c->setup.folders, a, &certificates, &reason)))
 		finding(&c->found, "error", "keys", "%.*s", ARG(buf_str(&reason)));
-	else if (failed(certificate_look(keys.tls_certificates, c->conf.server.hostname.p, &facts)))
+	else if (failed(certificate_look(certificates, c->conf.server.hostname.p, &facts)))
 		finding(&c->found, "error", "certificate", "keys/tls.crt does not begin with a certificate in PEM");
 	else if (facts.days_left < 0)
 		finding(&c->found, "error", "certificate", "it has expired");
 	else if (facts.days_left < DAYS_OF_WARNING)
 		finding(&c->found, "warning", "certificate", "it expires in %d days", (int)facts.days_left);
-	if (keys.tls_certificates.n > 0 && facts.days_left >= 0) {
+	if (certificates.n > 0 && facts.days_left >= 0) {
 		if (!facts.fits_host)
 			finding(&c->found, "error", "certificate", "it is not for %.*s", ARG(c->conf.server.hostname));
 		if (facts.signed_by_itself)
@@ -230,13 +232,13 @@ static void check_live(struct check *c)
 	char room[FINDING_MAX];
 	struct buf reason = BUF_ON(room);
 	struct arena *a = arena_new("keys", KEYS_BUDGET);
-	struct keys keys;
+	str certificates;
 	if (!c->runs)
 		finding(&c->found, "error", "live", "no server runs: siegel serve, or systemctl start siegel");
-	else if (failed(keys_read(&c->setup.folders, true, a, &keys, &reason)))
+	else if (failed(keys_certificates(&c->setup.folders, a, &certificates, &reason)))
 		finding(&c->found, "error", "live", "%.*s", ARG(buf_str(&reason)));
 	else
-		live_check(&c->setup.folders, &c->conf, keys.tls_certificates, &c->found);
+		live_check(&c->setup.folders, &c->conf, certificates, &c->found);
 	arena_free(&a);
 }
 

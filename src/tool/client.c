@@ -85,6 +85,15 @@ static err add_words(const struct request *r, struct buf *records)
 	return OK;
 }
 
+static err send_files(struct channel *c, const struct request *r)
+{
+	for (size_t i = 0; i < r->files_count; i++) {
+		const struct msg_file m = { .file = r->files[i] };
+		TRY(msg_send_file(c, 0, &m));
+	}
+	return OK;
+}
+
 struct answer {
 	void (*line)(void *to, str json);
 	void *to;
@@ -130,6 +139,8 @@ err client_send(const struct folders *folders, const struct request *request, vo
 	c.waits = true;
 	err e = add_words(request, &records);
 	struct msg_command m = { .verb = str_of(request->verb), .words = buf_str(&records), .secret = request->secret };
+	if (!failed(e))
+		e = send_files(&c, request);
 	if (!failed(e))
 		e = msg_send_command(&c, 0, &m);
 	wipe(out.bytes, sizeof out.bytes);

@@ -10,12 +10,15 @@ const char *programs_folder(struct arena *a);
  * not count. */
 err call_open(const struct call *call, bool forgiving, struct conf *conf, struct supervisor_setup *out);
 
+enum { REQUEST_FILES = 2 };
 /* A command to be sent; words are "name=value". */
 struct request {
 	const char *verb;
 	const str *words;
 	size_t words_count;
 	str secret;
+	int files[REQUEST_FILES]; /* open ones to be sent along; stay the caller's */
+	size_t files_count;
 	bool offline; /* to the processes that this command started for itself */
 };
 /* Calls line() for each line of the answer. OK: done. ERR_DENIED: refused, *reason says why. ERR_ABSENT: no server runs.

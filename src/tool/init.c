@@ -108,18 +108,19 @@ static bool write_file(struct init *in, str text)
 
 static bool make_keys(struct init *in, const struct conf *conf)
 {
-	const struct user self = { geteuid(), getegid(), false };
+	struct user owner;
 	int folder;
 	if (conf->server.folder.n > 0 && mkdir(conf->server.folder.p, OPEN_TO_ALL) != 0 && errno != EEXIST) {
 		buf_addf(&in->reason, "cannot make %.*s: %s", ARG(conf->server.folder), strerror(errno));
 		return false;
 	}
 	if (failed(folders_open(&conf->server, in->conf_path, in->call->arena, &in->setup.folders, &in->reason)) ||
-		failed(folder_open(&in->setup.folders, "keys", &self, &folder, &in->reason)))
+		failed(user_of_role("keyring", &owner, &in->reason)) ||
+		failed(folder_open(&in->setup.folders, "keys", &owner, &folder, &in->reason)))
 		return false;
 	/* A restored installation brings its own. */
 	bool done = faccessat(folder, "tls.key", F_OK, 0) == 0 ||
-		    !failed(certificate_make(folder, conf->server.hostname.p, &in->reason));
+		    !failed(certificate_make(folder, &owner, conf->server.hostname.p, &in->reason));
 	close(folder);
 	return done;
 }

@@ -5,6 +5,7 @@
 #include "tool/show.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,6 +79,20 @@ static bool read_secret(char *room, size_t size, str *out)
 
 static bool is_for_us(const struct parameter *p) { return str_eq(str_of(p->name), S("password-stdin")); }
 
+static bool is_file(const struct parameter *p) { return str_ends(str_of(p->name), S("-file")); }
+
+/* The role reads it, nobody on the way. */
+static bool open_file(const char *path, struct request *out)
+{
+	int fd = out->files_count < REQUEST_FILES ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+	if (fd < 0) {
+		(void)refuse("%s cannot be opened: %s", path, strerror(errno));
+		return false;
+	}
+	out->files[out->files_count++] = fd;
+	return true;
+}
+
 static bool make_request(const struct call *call, struct request *out)
 {
 	static char secret[SECRET_MAX];
@@ -91,6 +106,11 @@ static bool make_request(const struct call *call, struct request *out)
 				continue;
 			(void)refuse("standard input holds no password, or one of more than %d bytes", SECRET_MAX - 1);
 			return false;
+		}
+		if (is_file(p)) {
+			if (!open_file(call->words[i].value.p, out))
+				return false;
+			continue;
 		}
 		buf_addf(&b, "%s=%.*s", p->name, ARG(call->words[i].value));
 		words[out->words_count++] = buf_str(&b);

@@ -12,7 +12,7 @@
 #define CONVERSATION "ipc/admin.def"
 #include "ipc/conversation.h"
 
-enum { SESSION_BUDGET = 256 << 10, AUDIT_MAX = 1000, CALLER_MAX = 32, VERB_MAX = 64 };
+enum { SESSION_BUDGET = 256 << 10, AUDIT_MAX = 1000, CALLER_MAX = 32, VERB_MAX = 64, FILES = 2 };
 
 struct session {
 	struct control *control;
@@ -24,6 +24,7 @@ struct session {
 	char name[CALLER_MAX], verb[VERB_MAX], words[AUDIT_MAX];
 	struct buf audit;
 	size_t verb_length;
+	int files[FILES];       /* that came before the command, for the role */
 	bool commanded, ending; /* the command was taken; the end was written to held */
 	struct arena *arena;
 };
@@ -37,6 +38,8 @@ static void session_free(struct session *s)
 	loop_remove(loop, &s->role_watch);
 	channel_close(&s->caller);
 	channel_close(&s->role);
+	for (size_t i = 0; i < FILES; i++)
+		fd_close(&s->files[i]);
 	s->control->sessions--;
 	struct arena *a = s->arena;
 	arena_free(&a);
@@ -133,6 +136,17 @@ static bool may(const struct session *s, const struct verb *v)
 	return v->who == OWNER && (s->who.uid == 0 || s->who.uid == s->control->owner);
 }
 
+/* They are passed on unread. */
+static err carry_files(struct session *s)
+{
+	for (size_t i = 0; i < FILES && s->files[i] >= 0; i++) {
+		const struct msg_file m = { .file = s->files[i] };
+		TRY(msg_send_file(&s->role, 0, &m));
+		fd_close(&s->files[i]);
+	}
+	return OK;
+}
+
 static err carry(struct session *s, const struct msg_command *m, const char *role)
 {
 	struct service *service = s->control->service;
@@ -143,9 +157,23 @@ static err carry(struct session *s, const struct msg_command *m, const char *rol
 		return e;
 	copy.caller = str_of(s->name);
 	s->role = channel_of(fd, service->in, service->out);
+	TRY(carry_files(s));
 	TRY(msg_send_command(&s->role, 0, &copy));
 	explicit_bzero(service->out->bytes, service->out->n);
 	return loop_add(service->loop, &s->role_watch, fd, EPOLLIN, on_role, s);
+}
+
+static err on_file(struct session *s, const struct msg_file *m, uint32_t tag)
+{
+	int fd = m->file;
+	(void)tag;
+	for (size_t i = 0; i < FILES && !s->commanded; i++)
+		if (s->files[i] < 0) {
+			s->files[i] = fd;
+			return OK;
+		}
+	fd_close(&fd);
+	return FAIL(STATE);
 }
 
 static err on_command(struct session *s, const struct msg_command *m, uint32_t tag)
@@ -231,6 +259,8 @@ void session_begin(struct control *c, int fd)
 	s->audit = (struct buf){ .p = s->words, .room = sizeof s->words };
 	s->caller = channel_of(fd, service->in, s->held);
 	s->role.fd = s->role_watch.fd = -1;
+	for (size_t i = 0; i < FILES; i++)
+		s->files[i] = -1;
 	struct buf name = BUF_ON(s->name);
 	if (who.uid == 0)
 		buf_add(&name, S("root"));

@@ -5,7 +5,7 @@
 #include "base/tally.h"
 #include "ipc/role.h"
 #include "os/listeners.h"
-#include "tls/server.h"
+#include "role/handshakes.h"
 
 #define CONVERSATION "ipc/frontdoor_greeter.def"
 #include "ipc/conversation.h"
@@ -26,6 +26,7 @@ struct guest {
 	struct guest *next;
 	struct frontdoor *door;
 	struct tls *tls;
+	struct handshake_wait signature; /* of the handshake */
 	int outer, inner;
 	struct loop_watch outer_watch, inner_watch;
 	struct loop_timer timer;
@@ -50,7 +51,7 @@ struct service_kind {
 
 struct frontdoor {
 	struct service *service;
-	struct tls_server *tls;
+	struct handshakes *handshakes;
 	struct channel greeter;
 	struct hear_counts heard;
 	struct loop_watch greeter_watch;

@@ -57,6 +57,7 @@ void guest_end(struct guest *g)
 	loop_timer_stop(door->service->loop, &g->timer);
 	loop_remove(door->service->loop, &g->outer_watch);
 	loop_remove(door->service->loop, &g->inner_watch);
+	handshake_cancel(&g->signature);
 	tls_free(&g->tls);
 	block_give(door, &g->up);
 	block_give(door, &g->down);
@@ -136,17 +137,17 @@ static void on_shaken(struct guest *g)
 	guest_pump(g);
 }
 
-static void on_handshake(void *to, uint32_t events)
+static void shake(struct guest *g)
 {
-	struct guest *g = to;
-	(void)events;
-	err e = tls_handshake(g->tls);
+	err e = handshake_step(&g->signature, g->tls);
 	if (!failed(e)) {
 		g->outer_watch.fn = on_outer;
 		on_shaken(g);
 		return;
 	}
-	uint32_t wanted = tls_wants(g->tls) == EPOLLOUT ? EPOLLOUT : EPOLLIN;
+	/* While a signature is awaited the socket is not. */
+	bool waits = g->signature.state != WAIT_IDLE;
+	uint32_t wanted = waits ? 0 : tls_wants(g->tls) == POLLOUT ? EPOLLOUT : EPOLLIN;
 	if (e.code == ERR_AGAIN) {
 		if (wanted != g->outer_events)
 			IGNORE(loop_change(
@@ -162,6 +163,18 @@ static void on_handshake(void *to, uint32_t events)
 	guest_end(g);
 }
 
+static void on_signature(void *to) { shake(to); }
+
+static void on_handshake(void *to, uint32_t events)
+{
+	struct guest *g = to;
+	(void)events;
+	if (g->signature.state == WAIT_IDLE)
+		shake(g);
+	else
+		guest_end(g); /* only a hang-up is told of while it waits */
+}
+
 static void on_late(void *to)
 {
 	struct guest *g = to;
@@ -174,7 +187,12 @@ static void on_late(void *to)
 void guest_begin(struct frontdoor *door, int socket, const struct guest *like)
 {
 	struct guest *g = guest_take(door);
-	if (g == NULL || door->tls == NULL) {
+	struct tls *tls = g != NULL ? handshakes_accept(door->handshakes, socket) : NULL;
+	if (tls == NULL) {
+		if (g != NULL) {
+			g->next = door->idle_guests;
+			door->idle_guests = g;
+		}
 		if (like->counted)
 			tally_leave(door->tally, &like->address);
 		fd_close(&socket);
@@ -191,7 +209,8 @@ void guest_begin(struct frontdoor *door, int socket, const struct guest *like)
 	g->write_wants = POLLOUT;
 	door->guests++;
 	IGNORE(fd_set_nonblocking(socket, true)); /* accepted ones are; one from `greeter` may not be */
-	g->tls = tls_accept(door->tls, socket);
+	g->tls = tls;
+	handshake_wait_init(&g->signature, door->handshakes, on_signature, g);
 	loop_timer_start(
 		door->service->loop, &g->timer, (int64_t)door->service->conf->tls.handshake_timeout * 1000, on_late, g);
 	if (failed(loop_add(door->service->loop, &g->outer_watch, socket, EPOLLIN, on_handshake, g)))

@@ -47,6 +47,10 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	struct frontdoor *door = s->state;
 	(void)account;
 	(void)pid;
+	if (str_eq(peer, S("keyring"))) {
+		handshakes_connect(door->handshakes, fd);
+		return;
+	}
 	if (!str_starts(peer, S("greeter"))) {
 		fd_close(&fd);
 		return;
@@ -69,29 +73,14 @@ static void listener(struct service *s, str name, int fd)
 		fd_close(&fd);
 }
 
-static void key(struct service *s, str name, str value, str public)
-{
-	struct frontdoor *door = s->state;
-	struct tls_server *server;
-	const char *reason;
-	if (!str_eq(name, S("tls")))
-		return;
-	if (failed(tls_server_new(public, value, (enum tls_version)s->conf->tls.minimum, &server, &reason))) {
-		LOG(&s->log, alarm, F_TEXT("reason", str_of(reason)));
-		return;
-	}
-	tls_server_free(&door->tls);
-	door->tls = server;
-}
-
 static void prepare(struct service *s)
 {
 	static struct frontdoor door;
 	door.service = s;
 	door.listeners = (struct listeners){ .admit = door_admit, .to = &door };
 	door.greeter = channel_of(-1, s->in, s->out);
+	door.handshakes = handshakes_new(s, true);
 	s->state = &door;
-	tls_prepare();
 }
 
 static err start(struct service *s)
@@ -103,6 +92,7 @@ static err start(struct service *s)
 	door->tally = tally_new(s->arena, most < ENOUGH_FOR_MOST ? (size_t)most : ENOUGH_FOR_MOST, &random);
 	if (door->tally == NULL)
 		return FAIL(MEMORY);
+	handshakes_await(door->handshakes);
 	return listeners_open(&door->listeners, s->loop);
 }
 
@@ -119,7 +109,6 @@ static const struct role role_frontdoor = { .name = "frontdoor",
 	.prepare = prepare,
 	.channel = channel,
 	.listener = listener,
-	.key = key,
 	.start = start,
 	.retire = retire };
 

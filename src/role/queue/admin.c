@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "os/clock.h"
+#include "os/fd.h"
 #include "role/queue/listing.h"
 
 #define CONVERSATION "ipc/admin.def"
@@ -108,6 +109,16 @@ static void done(struct job *j)
 		c->refusal = "the queue could not be read";
 	c->at = c->listing.first;
 	pump(c);
+}
+
+/* None of our commands takes a file. */
+static err on_file(struct command *c, const struct msg_file *m, uint32_t tag)
+{
+	int fd = m->file;
+	(void)c;
+	(void)tag;
+	fd_close(&fd);
+	return FAIL(STATE);
 }
 
 static err on_command(struct command *c, const struct msg_command *m, uint32_t tag)

@@ -16,7 +16,10 @@ static bool take_name(struct session *s, str argument)
 	return true;
 }
 
-static bool offers_starttls(const struct session *s) { return s->tls_version == NULL && s->caller->tls != NULL; }
+static bool offers_starttls(const struct session *s)
+{
+	return s->tls_version == NULL && handshakes_are_possible(s->caller->receiver->handshakes);
+}
 
 /* RFC 5321 4.1.1.1: one extension a line. */
 static void extensions(struct session *s)
@@ -70,7 +73,11 @@ void command_starttls(struct session *s, str argument)
 	reply(s, 220, "2.0.0", "begin");
 	if (failed(io_flush(s->io)))
 		return;
-	struct tls *tls = tls_accept(c->tls, c->fd);
+	struct tls *tls = handshakes_accept(c->receiver->handshakes, c->fd);
+	if (tls == NULL) { /* the certificate has gone meanwhile */
+		s->over = s->unusable = true;
+		return;
+	}
 	io_deadline(s->io, (int64_t)s->conf->tls.handshake_timeout * 1000);
 	err e = io_start_layer(s->io, &tls_layer, tls);
 	if (failed(e)) {

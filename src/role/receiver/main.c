@@ -104,7 +104,7 @@ static void admit(void *to, const void *kind, int fd, const struct sockaddr_stor
 		fd_close(&fd);
 		return;
 	}
-	*c = (struct caller){ .receiver = r, .kind = kind, .fd = fd, .tls = r->tls };
+	*c = (struct caller){ .receiver = r, .kind = kind, .fd = fd };
 	IGNORE(peer_of(from, &c->address, &c->port)); /* listeners are IP sockets */
 	const char *reason = why_not(r, c);
 	if (reason != NULL) {
@@ -140,22 +140,10 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		session_opener_connect(r->directory, fd);
 	else if (str_eq(peer, S("queue")))
 		session_opener_connect(r->queue, fd);
+	else if (str_eq(peer, S("keyring")))
+		handshakes_connect(r->handshakes, fd);
 	else
 		fd_close(&fd);
-}
-
-/* Sessions that began with the old certificate keep it, so the old one is never freed: there are few of them. */
-static void key(struct service *s, str name, str value, str public)
-{
-	struct receiver *r = s->state;
-	struct tls_server *server;
-	const char *reason;
-	if (!str_eq(name, S("tls")))
-		return;
-	if (failed(tls_server_new(public, value, (enum tls_version)s->conf->tls.minimum, &server, &reason)))
-		LOG(&s->log, alarm, F_TEXT("reason", str_of(reason)));
-	else
-		r->tls = server;
 }
 
 static void prepare(struct service *s)
@@ -165,9 +153,9 @@ static void prepare(struct service *s)
 	receiver.listeners = (struct listeners){ .admit = admit, .to = &receiver, .waits = true };
 	receiver.directory = session_opener_new();
 	receiver.queue = session_opener_new();
+	receiver.handshakes = handshakes_new(s, false);
 	pthread_mutex_init(&receiver.lock, NULL);
 	s->state = &receiver;
-	tls_prepare();
 }
 
 static err start(struct service *s)
@@ -178,6 +166,7 @@ static err start(struct service *s)
 	r->tally = tally_new(s->arena, (size_t)s->conf->smtp.sessions_max, &random);
 	if (r->tally == NULL)
 		return FAIL(MEMORY);
+	handshakes_await(r->handshakes);
 	return listeners_open(&r->listeners, s->loop);
 }
 
@@ -194,7 +183,6 @@ static const struct role role_receiver = { .name = "receiver",
 	.prepare = prepare,
 	.channel = channel,
 	.listener = listener,
-	.key = key,
 	.start = start,
 	.retire = retire };
 

@@ -9,7 +9,7 @@
 #include "ipc/desk.h"
 #include "ipc/role.h"
 #include "os/listeners.h"
-#include "tls/server.h"
+#include "role/handshakes.h"
 
 /* What is different on the ports. */
 struct service_kind {
@@ -24,8 +24,8 @@ struct receiver;
 struct receiver {
 	struct service *service;
 	struct session_opener *directory, *queue;
-	pthread_mutex_t lock; /* of tls and tally */
-	struct tls_server *tls;
+	struct handshakes *handshakes;
+	pthread_mutex_t lock; /* of tally */
 	struct tally *tally;
 	struct listeners listeners;
 	atomic_uint sessions;
@@ -40,7 +40,6 @@ struct caller {
 	struct address address;
 	unsigned port;
 	int fd;
-	struct tls_server *tls; /* the one of the moment it came; NULL: none */
 };
 
 /* The thread's function; the caller that it gets belongs to it. */

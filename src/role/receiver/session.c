@@ -220,9 +220,9 @@ static bool start_implicit_tls(struct session *s)
 	struct caller *c = s->caller;
 	if (!c->kind->implicit_tls)
 		return true;
-	if (c->tls == NULL)
+	struct tls *tls = handshakes_accept(c->receiver->handshakes, c->fd);
+	if (tls == NULL)
 		return false;
-	struct tls *tls = tls_accept(c->tls, c->fd);
 	io_deadline(s->io, (int64_t)s->conf->tls.handshake_timeout * 1000);
 	if (failed(io_start_layer(s->io, &tls_layer, tls))) {
 		LOG(&s->log, tls_failed, F_ADDRESS("client", session_client(s)),

@@ -162,18 +162,6 @@ static err send_listeners(struct process *p, const struct ports *ports)
 	return OK;
 }
 
-err process_send_keys(struct process *p)
-{
-	const struct keys *k = &p->supervisor->keys;
-	struct channel line = process_line(p);
-	struct msg_key tls = { .name = S("tls"), .value = k->tls_key, .public = k->tls_certificates };
-	err e = OK;
-	if (row_has(p->row->keys, tls.name))
-		e = msg_send_key(&line, 0, &tls);
-	explicit_bzero(line.out->bytes, sizeof line.out->bytes);
-	return sent(p, e);
-}
-
 static err feed(struct process *p)
 {
 	struct channel line = process_line(p);
@@ -181,8 +169,6 @@ static err feed(struct process *p)
 	TRY(send_settings(p));
 	TRY(send_listeners(p, &p->supervisor->ports));
 	TRY(send_listeners(p, &p->supervisor->control_port));
-	if (*p->row->keys != '\0')
-		TRY(process_send_keys(p));
 	TRY(peers_connect(p));
 	return msg_send_go(&line, 0, &go);
 }

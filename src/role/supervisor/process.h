@@ -10,7 +10,7 @@ struct process *process_new(
 void process_free(struct process *p);
 struct process *process_of_account(struct supervisor *s, uint32_t account);
 
-/* Starts it, gives it settings, listeners, keys, a channel to each peer that is up, and tells it to go. ERR_SYSTEM, ERR_BUSY:
+/* Starts it, gives it settings, listeners, a channel to each peer that is up, and tells it to go. ERR_SYSTEM, ERR_BUSY:
  * it does not run. */
 err process_start(struct process *p);
 /* Starts it, and if that fails tries again later, as if it had died. */
@@ -19,9 +19,6 @@ void process_start_or_retry(struct process *p);
 void process_stop(struct process *p);
 void process_retire(struct process *p, unsigned seconds);
 bool process_is_up(const struct process *p);
-
-/* Sends it the keys that its row names, at its start and when they changed. */
-err process_send_keys(struct process *p);
 
 /* Its lifeline for sending, which waits a little. Whoever sends over it ends the process when that fails. */
 struct channel process_line(const struct process *p);

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-enum { CONF_BUDGET = 8 << 20, KEYS_BUDGET = 256 << 10, LINE_ROOM = CONF_VALUE_MAX * 2 };
+enum { CONF_BUDGET = 8 << 20, LINE_ROOM = CONF_VALUE_MAX * 2 };
 
 /* The mistakes of a configuration go to whoever asked. */
 struct telling {
@@ -110,32 +110,13 @@ static void replace_processes(struct supervisor *s)
 	}
 }
 
-static void hand_out_keys(struct supervisor *s)
-{
-	for (struct process *p = s->processes; p != NULL; p = p->next)
-		if ((p->row->flags & RELOADED) == 0 && *p->row->keys != '\0' && process_is_up(p))
-			IGNORE(process_send_keys(
-				p)); /* one that cannot take them is ended and started again with them */
-}
-
 /* What changes is taken over only when everything could be read and opened. */
 static err take_over(struct supervisor *s, struct arena *conf_arena, const struct conf *conf, struct buf *reason)
 {
-	struct arena *keys_arena = arena_new("keys", KEYS_BUDGET);
 	static struct ports ports;
-	struct keys keys;
-	err e = keys_read(&s->folders, true, keys_arena, &keys, reason);
-	if (!failed(e))
-		e = ports_open(&conf->server, &s->ports, &ports, reason);
-	if (failed(e)) {
-		arena_free(&keys_arena);
-		return e;
-	}
+	TRY(ports_open(&conf->server, &s->ports, &ports, reason));
 	ports_close(&s->ports); /* those that nobody asks for any more */
 	s->ports = ports;
-	arena_free(&s->keys_arena);
-	s->keys_arena = keys_arena;
-	s->keys = keys;
 	arena_free(&s->conf_arena);
 	s->conf_arena = conf_arena;
 	s->conf = *conf;
@@ -170,7 +151,6 @@ void reload_begin(struct supervisor *s, struct admin *caller)
 	s->reload_caller = caller;
 	s->reload_broken = false;
 	LOG(&s->service.log, config_loaded);
-	hand_out_keys(s);
 	s->reload_waits++; /* our own, so that nothing ends before all were started */
 	replace_processes(s);
 	reload_step(s);

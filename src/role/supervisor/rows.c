@@ -2,8 +2,8 @@
 #include "role/supervisor/rows.h"
 
 const struct row rows[ROWS] = {
-#define PROCESS(role, instance, home, sections, listeners, keys, phase, flags) \
-	{ #role, (instance), (home), (sections), (listeners), (keys), (phase), (flags) },
+#define PROCESS(role, instance, home, sections, listeners, phase, flags) \
+	{ #role, (instance), (home), (sections), (listeners), (phase), (flags) },
 #include "role/supervisor/processes.def"
 #undef PROCESS
 };

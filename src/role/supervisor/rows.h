@@ -10,12 +10,12 @@ struct row {
 	const char *role, *instance;
 	const char
 		*home; /* a folder of the installation; of a process ON_DEMAND the one that holds its own; "": none */
-	const char *sections, *listeners, *keys; /* words separated by blanks */
+	const char *sections, *listeners; /* words separated by blanks */
 	unsigned phase, flags;
 };
 
 enum {
-#define PROCESS(role, instance, home, sections, listeners, keys, phase, flags) +1
+#define PROCESS(role, instance, home, sections, listeners, phase, flags) +1
 	ROWS = 0
 #include "role/supervisor/processes.def"
 #undef PROCESS

@@ -4,7 +4,6 @@
 #include "ipc/admin.h"
 #include "ipc/journal.h"
 #include "os/loop.h"
-#include "role/supervisor/keys.h"
 #include "role/supervisor/ports.h"
 #include "role/supervisor/rows.h"
 #include "role/supervisor/supervisor.h"
@@ -62,8 +61,6 @@ struct supervisor {
 	struct conf conf;
 	struct folders folders;
 	struct ports ports, control_port;
-	struct keys keys;
-	struct arena *keys_arena;
 	int programs[ROWS];
 	struct user users[ROWS];
 	int homes[ROWS];

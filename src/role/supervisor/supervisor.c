@@ -2,6 +2,7 @@
 /* The start, step by step, and the main loop. What follows from a process' life stands in supervision.c. */
 #include "role/supervisor/supervisor.h"
 
+#include "role/supervisor/keys.h"
 #include "role/supervisor/last_words.h"
 #include "role/supervisor/notify.h"
 #include "role/supervisor/process.h"
@@ -25,7 +26,6 @@
 
 enum {
 	CONF_BUDGET = 8 << 20,
-	KEYS_BUDGET = 256 << 10,
 	SELF_BUDGET = 4 << 20,
 	FILES_MAX = 1 << 19, /* descriptors: a few for each mailbox process */
 	START_PATIENCE = 60000,
@@ -91,6 +91,12 @@ static err open_rows(struct supervisor *s, struct buf *reason)
 		if (takes_part(s, &rows[i]))
 			TRY(open_row(s, i, reason));
 	return OK;
+}
+
+static err check_keys(struct supervisor *s, struct buf *reason)
+{
+	size_t i = (size_t)(row_of(S("keyring")) - rows);
+	return keys_check(s->homes[i], &s->users[i], reason);
 }
 
 static void raise_limits(void)
@@ -164,12 +170,11 @@ static err prepare(struct supervisor *s)
 		buf_addf(&reason, "cannot prepare itself: %s", strerror(errno));
 	} else {
 		s->conf_arena = arena_new("configuration", CONF_BUDGET);
-		s->keys_arena = arena_new("keys", KEYS_BUDGET);
 		TRY(configuration_read(s->setup, s->conf_arena, &s->conf));
-		e = keys_read(&s->folders, !s->setup->offline, s->keys_arena, &s->keys, &reason);
-	}
-	if (!failed(e))
 		e = open_rows(s, &reason);
+	}
+	if (!failed(e) && !s->setup->offline) /* a command may be about to bring the key */
+		e = check_keys(s, &reason);
 	if (!failed(e) && !s->setup->offline)
 		e = ports_open(&s->conf.server, NULL, &s->ports, &reason);
 	if (!failed(e))
@@ -238,7 +243,6 @@ static void clean_up(struct supervisor *s)
 		unlinkat(s->folders.run, ports_door(s->setup->offline), 0);
 	ports_close(&s->control_port);
 	folders_close(&s->folders);
-	arena_free(&s->keys_arena);
 	arena_free(&s->conf_arena);
 	arena_free(&s->service.arena);
 	fd_close(&s->signals);

@@ -50,6 +50,9 @@ static void check_records(str records)
 #define SPOKEN "ipc/admin.def"
 #define ANY any_of_admin
 #include "ipc/any_message.h"
+#define SPOKEN "ipc/asker_keyring.def"
+#define ANY any_of_asker_keyring
+#include "ipc/any_message.h"
 #define SPOKEN "ipc/directory_hasher.def"
 #define ANY any_of_directory_hasher
 #include "ipc/any_message.h"
@@ -130,6 +133,7 @@ static void (*const conversations[])(struct frame *f) = {
 	any_of_supervisor_role,
 	any_of_sender_resolver,
 	any_of_queue_sender,
+	any_of_asker_keyring,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

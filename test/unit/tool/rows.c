@@ -60,14 +60,16 @@ static void who_may_talk(void **state)
 			fail_msg("%s and %s", cases[i].one, cases[i].other);
 }
 
-/* Only those who listen hold the key of TLS, and nobody who reads a password or mail holds any. */
+/* The folder of the keys is of one process, which talks to those who make TLS connections and to nobody else. */
 static void who_has_keys(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++) {
+		str role = str_of(rows[i].role);
 		bool listens = row_has(rows[i].listeners, S("smtp")) || row_has(rows[i].listeners, S("submission")) ||
 			       row_has(rows[i].listeners, S("lmtp")) || row_has(rows[i].listeners, S("imap"));
-		assert_int_equal(row_has(rows[i].keys, S("tls")), listens);
+		assert_int_equal(str_eq(str_of(rows[i].home), S("keys")), str_eq(role, S("keyring")));
+		assert_int_equal(row_pair(role, S("keyring")), listens || str_eq(role, S("control")));
 	}
 }
 

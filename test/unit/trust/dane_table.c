@@ -3,11 +3,8 @@
  * certificate. test/integration/test_dane.py does the same with a real zone and a real Postfix. */
 #include "data.h"
 
-#include "base/openssl.h"
+#include "local_signer.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include "base/arena.h"
@@ -24,6 +21,7 @@ struct identity {
 };
 static struct identity ca, other;
 static struct tls_client *client;
+static struct tls_tickets *tickets;
 
 /* ---- certificates ---- */
 
@@ -73,13 +71,10 @@ static struct identity shown_by(str kind)
 	return make(wrong ? "mx.wrong.test" : HOST, false, expired, str_starts(kind, S("self")) ? NULL : &ca);
 }
 
-static str pem_of(const struct identity *id, bool key, char *room)
+static str pem_of(const struct identity *id, char *room)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	if (key)
-		PEM_write_bio_PrivateKey(bio, id->key, NULL, NULL, 0, NULL, NULL);
-	else
-		PEM_write_bio_X509(bio, id->certificate);
+	PEM_write_bio_X509(bio, id->certificate);
 	int n = BIO_read(bio, room, PEM_MAX);
 	BIO_free(bio);
 	assert_true(n > 0);
@@ -155,14 +150,20 @@ static const char *shake_hands(struct tls *c, struct tls *s)
 
 static const char *meet(const struct tls_expected *expected, const struct identity *leaf, bool chain)
 {
-	char certificates[2 * PEM_MAX], key[PEM_MAX];
+	char certificates[2 * PEM_MAX];
+	static struct local_signer keys;
+	const struct tls_signer signer = { local_sign, &keys };
 	struct tls_server *server;
 	const char *reason;
 	int ends[2];
-	str shown = pem_of(leaf, false, certificates);
+	str shown = pem_of(leaf, certificates);
 	if (chain)
-		shown.n += pem_of(&ca, false, certificates + shown.n).n;
-	check_err("server", tls_server_new(shown, pem_of(leaf, true, key), TLS_1_2, &server, &reason), ERR_NONE);
+		shown.n += pem_of(&ca, certificates + shown.n).n;
+	const struct tls_identity id = { shown, 0 };
+	const struct tls_server_setup setup = { &id, 1, TLS_1_2, &signer, tickets, false };
+	keys.keys[0].pair = leaf->key;
+	keys.keys[0].kind = TLS_KEY_P256;
+	check_err("server", tls_server_new(&setup, &server, &reason), ERR_NONE);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	struct tls *c, *s = tls_accept(server, ends[1]);
 	check_err("client", tls_connect_as(client, ends[0], expected, &c), ERR_NONE);
@@ -268,10 +269,11 @@ static int begin(void **state)
 	char room[PEM_MAX];
 	(void)state;
 	tls_prepare();
+	tickets = tls_tickets_new();
 	ca = make("Authority", true, false, NULL);
 	other = make("Another", true, false, NULL);
 	/* Somebody must be believed; nobody in the table is. */
-	return failed(tls_client_new(pem_of(&other, false, room), TLS_1_2, &client)) ? -1 : 0;
+	return failed(tls_client_new(pem_of(&other, room), TLS_1_2, &client)) ? -1 : 0;
 }
 
 static int end(void **state)
