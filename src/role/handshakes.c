@@ -34,8 +34,7 @@ static err on_refusal(struct handshakes *h, const struct msg_refusal *m, uint32_
 
 static void forget_told(struct handshakes *h)
 {
-	for (size_t i = 0; i < h->told_count; i++)
-		free(h->told[i].certificates);
+	arena_reset(h->told_arena);
 	h->told_count = 0;
 }
 
@@ -46,13 +45,10 @@ static err on_identity(struct handshakes *h, const struct msg_identity *m, uint3
 		forget_told(h);
 	if (h->told_count == TLS_IDENTITIES_MAX)
 		return FAIL(LIMIT);
-	char *copy = malloc(m->certificates.n + 1);
-	if (copy == NULL)
-		abort();
-	memcpy(copy, m->certificates.p, m->certificates.n);
-	h->told[h->told_count].key = (uint32_t)m->key;
-	h->told[h->told_count].certificates = copy;
-	h->told[h->told_count++].length = m->certificates.n;
+	str copy = arena_copy(h->told_arena, m->certificates);
+	if (copy.p == NULL)
+		return FAIL(LIMIT);
+	h->told[h->told_count++] = (struct tls_identity){ copy, (uint32_t)m->key };
 	return OK;
 }
 
@@ -68,16 +64,12 @@ static void set_server(struct handshakes *h, struct tls_server *server)
 /* Without any certificate there is no TLS; with one that we cannot use, what was there before stays. */
 static err on_identities_end(struct handshakes *h, const struct msg_identities_end *m, uint32_t tag)
 {
-	struct tls_identity identities[TLS_IDENTITIES_MAX];
-	const struct tls_server_setup setup = { identities, h->told_count,
-		(enum tls_version)h->service->conf->tls.minimum, &h->signer, h->tickets, h->pauses };
+	const struct tls_server_setup setup = { h->told, h->told_count, (enum tls_version)h->service->conf->tls.minimum,
+		&h->signer, h->tickets, h->pauses };
 	struct tls_server *server = NULL;
 	const char *reason = NULL;
 	(void)m;
 	(void)tag;
-	for (size_t i = 0; i < h->told_count; i++)
-		identities[i] =
-			(struct tls_identity){ str_from(h->told[i].certificates, h->told[i].length), h->told[i].key };
 	err e = h->told_count > 0 ? tls_server_new(&setup, &server, &reason) : OK;
 	if (failed(e))
 		LOG(&h->service->log, alarm, F_TEXT("kind", S("certificate")), F_TEXT("reason", str_of(reason)));
@@ -145,13 +137,14 @@ static const struct peer_kind keyring_kind = {
 
 struct handshakes *handshakes_new(struct service *s, bool pauses)
 {
-	struct handshakes *h = calloc(1, sizeof *h);
+	struct handshakes *h = NEW(s->arena, struct handshakes, 1);
 	if (h == NULL)
 		abort();
 	tls_prepare();
 	h->service = s;
 	h->pauses = pauses;
 	h->signer = (struct tls_signer){ pauses ? handshakes_sign_pausing : handshakes_sign_waiting, h };
+	h->told_arena = arena_new("certificates", CERTIFICATES_BUDGET);
 	h->tickets = tls_tickets_new();
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->line_free, NULL);

@@ -10,7 +10,7 @@
 #include "ipc/conversation.h"
 
 enum {
-	IDENTITY_MAX = 24576,
+	CERTIFICATES_BUDGET = 2 << 20,
 	PATIENCE_MS = 5000,   /* with a question */
 	START_MS = 3000,      /* for the first certificates */
 	QUESTIONS_OPEN = 128, /* of a loop; others wait for their turn before they begin */
@@ -33,11 +33,8 @@ struct handshakes {
 
 	pthread_mutex_t lock; /* of server, lines, generation, and of keyring's channel */
 	struct tls_server *server;
-	struct {
-		uint32_t key;
-		char *certificates;
-		size_t length;
-	} told[TLS_IDENTITIES_MAX]; /* until the end of them is told */
+	struct tls_identity told[TLS_IDENTITIES_MAX]; /* until the end of them is told */
+	struct arena *told_arena;
 	size_t told_count;
 	bool told_all; /* once */
 

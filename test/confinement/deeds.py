@@ -128,4 +128,5 @@ DEEDS = {
 # What is a role's own, and not tried by it.
 OWN = {
     "siegel-directory": {"open the directory's database", "write the directory's database"},
+    "siegel-keyring": {"open the key"},
 }
