@@ -31,6 +31,7 @@ static struct skeleton {
 	struct loop_timer retirement;
 	struct journal *journal;
 	struct confined confined;
+	bool is_less_confined; /* than it should be, by the word of the configuration */
 	int finish;
 	bool serving, failed;
 } skeleton;
@@ -79,6 +80,9 @@ static err on_go(struct skeleton *k, const struct msg_go *m, uint32_t tag)
 	TRY(msg_send_running(&k->lifeline, 0, &running));
 	LOG(&k->service.log, started, F_NUMBER("landlock", k->confined.landlock),
 		F_NUMBER("seccomp", k->confined.seccomp));
+	if (k->is_less_confined)
+		LOG(&k->service.log, confinement_missing, F_NUMBER("landlock", k->confined.landlock),
+			F_NUMBER("seccomp", k->confined.seccomp));
 	return OK;
 }
 
@@ -157,8 +161,10 @@ static bool confine_or_explain(struct skeleton *k, char **argv)
 	if (row == NULL || failed(str_number(str_of(argv[2]), 99, &newest)))
 		return false;
 	err e = confine(row, k->service.home, (unsigned)newest, own_user, &k->confined);
-	if (e.code == ERR_UNSUPPORTED && str_eq(str_of(argv[3]), S("optional")))
+	if (e.code == ERR_UNSUPPORTED && str_eq(str_of(argv[3]), S("optional"))) {
+		k->is_less_confined = true;
 		return true;
+	}
 	if (failed(e))
 		fprintf(stderr, "siegel-%s: cannot confine itself: %s%s%s\n", role->name, err_text(e),
 			e.code == ERR_SYSTEM

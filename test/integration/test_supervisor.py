@@ -37,9 +37,12 @@ def made(**arguments):
     return s
 
 
-def serve(s, *words):
+NO_LANDLOCK = [sys.executable, str(pathlib.Path(__file__).resolve().parent.parent / "harness" / "without_landlock.py")]
+
+
+def serve(s, *words, wrapper=()):
     """`siegel serve` that is to fail: its status, and what it said."""
-    done = subprocess.run(s.as_user([str(server.build_folder() / "siegel"), "serve", "-c", str(s.conf), *words]),
+    done = subprocess.run(s.as_user([*wrapper, str(server.build_folder() / "siegel"), "serve", "-c", str(s.conf), *words]),
                           capture_output=True, text=True, timeout=60)
     assert done.stdout == ""
     return done.returncode, done.stderr
@@ -226,6 +229,35 @@ def test_all_mistakes_are_told_at_once(stopped):
     assert code == 1
     for line, words in ((2, "host name"), (3, '"listen"'), (4, '"smtp"'), (6, "from 64K to 1G")):
         assert [x for x in said.splitlines() if f"siegel.yaml:{line}:" in x and words in x], (line, said)
+
+
+def test_without_landlock_nothing_starts(stopped):
+    code, said = serve(stopped, wrapper=NO_LANDLOCK)
+    assert code == 1 and "a kernel with Landlock and seccomp is needed, or confinement.required: no" in said
+
+
+def test_without_landlock_if_the_configuration_says_so(stopped):
+    stopped.settings = ["confinement.required=no"]
+    stopped.start(wrapper=NO_LANDLOCK)
+    try:
+        assert {(p["landlock"], p["seccomp"]) for p in stopped.objects("status") if p["role"] != "supervisor"} == {(0, True)}
+        assert banner(stopped, "smtp").startswith(b"220 ")
+        assert [a for a in stopped.objects("alarm", "list") if a["alarm"] == "confinement_missing"]
+    finally:
+        stopped.stop()
+
+
+def test_only_services_that_are_named_listen(stopped):
+    stopped.settings = ["server.services=smtp imaps"]
+    stopped.start()
+    try:
+        assert banner(stopped, "smtp").startswith(b"220 ")
+        for service in ("submission", "submissions", "lmtp", "imap"):
+            with pytest.raises(ConnectionRefusedError):
+                stopped.connect(service)
+        assert {p["instance"] for p in stopped.objects("status") if p["role"] == "receiver"} == {"smtp"}
+    finally:
+        stopped.stop()
 
 
 def test_a_port_in_use_is_explained(stopped):
