@@ -20,6 +20,7 @@ enum {
 	FOLDER_KEYWORDS_MAX = 64, /* in one folder; unused ones make room */
 	FOLDER_NAME_MAX = 1000,   /* bytes of UTF-8 */
 	FOLDER_LEVELS_MAX = 32,
+	ACCOUNT_EXPUNGES = 10000, /* remembered in a folder, for clients that come back (RFC 7162) */
 };
 
 struct account;
@@ -117,6 +118,8 @@ err account_deliver(struct account *a, struct delivery *deliveries, size_t count
 err account_has_taken(struct account *a, const struct delivery_name *name, bool *out);
 /* Forgets deliveries older than that (seconds since 1970), some at a time. */
 err account_forget_taken(struct account *a, int64_t before);
+/* Forgets the oldest expunges of each folder beyond so many (ACCOUNT_EXPUNGES outside of tests), some at a time. */
+err account_forget_expunges(struct account *a, unsigned kept);
 /* ERR_ABSENT: no such folder. */
 err account_append(struct account *a, str folder, const struct new_message *m, uint32_t *uidvalidity, uint32_t *uid);
 

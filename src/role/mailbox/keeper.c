@@ -19,7 +19,7 @@ enum {
 	SLIM_AFTER_MS = 2000,
 	STACK_BYTES = 256 << 10,
 	TAKEN_DAYS = 35,     /* longer than anything waits in a queue */
-	FORGET_ONE_IN = 256, /* syncs: how often old deliveries' names are looked for */
+	FORGET_ONE_IN = 256, /* syncs: how often old deliveries' names, and old expunges, are looked for */
 };
 
 struct keeper *keeper_new(struct mailbox *m)
@@ -150,6 +150,8 @@ err keeper_sync(struct keeper *k)
 	}
 	if (!failed(e) && random_below(FORGET_ONE_IN) == 0)
 		e = account_forget_taken(a, clock_utc_seconds() - (int64_t)TAKEN_DAYS * 86400);
+	if (!failed(e) && random_below(FORGET_ONE_IN) == 0)
+		e = account_forget_expunges(a, ACCOUNT_EXPUNGES);
 	if (failed(e) && e.code != ERR_DISK_FULL && e.code != ERR_MEMORY)
 		mailbox_store_failed(k->mailbox, e);
 	report_usage(k);

@@ -249,7 +249,7 @@ static err empty(struct account *a, struct folder *f, struct tally *t)
 	TRY(change_run(a, ACCOUNT_keywords_delete, f->status.id));
 	t->messages = -(int64_t)f->status.messages;
 	t->bytes = -(int64_t)f->status.bytes;
-	return change_run(a, ACCOUNT_expunged_forget, f->status.id);
+	return change_run(a, ACCOUNT_expunged_delete, f->status.id);
 }
 
 static err remove_folder(struct account *a, struct folder *f, bool keep_as_container, struct tally *t)

@@ -80,6 +80,8 @@ static const char *const migrations[] = {
 	"  sender TEXT NOT NULL,"
 	"  recipients TEXT NOT NULL,"
 	"  message BLOB NOT NULL);",
+	/* 2: of the messages expunged at this modseq or an earlier one not all are remembered */
+	"ALTER TABLE folder ADD COLUMN expunges_forgotten INTEGER NOT NULL DEFAULT 0;",
 };
 
 const struct sql_store account_store = {

@@ -79,6 +79,50 @@ static void test_deliver_once(void **state)
 	check_sound("deliver");
 }
 
+static void expunge_all(struct account *a, unsigned count)
+{
+	uint32_t uids[10];
+	struct folder *inbox;
+	for (unsigned i = 0; i < count; i++)
+		check_err("append", append(a, "INBOX", text_of(10), &uids[i]), ERR_NONE);
+	inbox = open_folder(a, "INBOX");
+	for (unsigned i = 0; i < count; i++)
+		check_err("expunge", folder_expunge(inbox, &uids[i], 1), ERR_NONE);
+	folder_close(&inbox);
+}
+
+/* How many expunges INBOX remembers, with a modseq above the one up to which it says that it may have forgotten some. */
+#define REMEMBERED                                                                                       \
+	"SELECT count(*) FROM expunged JOIN folder ON folder.id = expunged.folder WHERE name = 'INBOX' " \
+	"AND expunged.modseq > expunges_forgotten"
+
+static void test_forget_expunges(void **state)
+{
+	(void)state;
+	struct account *a = open_account();
+	expunge_all(a, 10);
+	check_err("few", account_forget_expunges(a, 10), ERR_NONE);
+	account_close(&a);
+	assert_int_equal(ask(REMEMBERED), 10);
+	assert_int_equal(ask("SELECT expunges_forgotten FROM folder WHERE name = 'INBOX'"), 0);
+	a = open_account();
+	check_err("many", account_forget_expunges(a, 4), ERR_NONE);
+	account_close(&a);
+	assert_int_equal(ask(REMEMBERED), 4);
+	assert_int_equal(ask("SELECT count(*) FROM expunged"), 4);
+	assert_int_equal(ask("SELECT min(uid) FROM expunged"), 7);
+	/* More than one act removes, and all of one modseq: none may stay that is at or below what is said to be forgotten. */
+	ask("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO expunged "
+	    "SELECT "
+	    "folder.id, 1000000, i FROM n, folder WHERE name = 'INBOX' RETURNING 1");
+	a = open_account();
+	check_err("very many", account_forget_expunges(a, 4), ERR_NONE);
+	account_close(&a);
+	assert_int_equal(ask("SELECT count(*) FROM expunged"), 4);
+	assert_int_equal(ask(REMEMBERED), 0);
+	check_sound("forget");
+}
+
 static void test_content(void **state)
 {
 	(void)state;
@@ -297,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(test_first_folders),
 		WITH_FOLDER(test_deliver_once),
+		WITH_FOLDER(test_forget_expunges),
 		WITH_FOLDER(test_content),
 		WITH_FOLDER(test_flags),
 		WITH_FOLDER(test_copy_move_expunge),
