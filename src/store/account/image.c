@@ -7,6 +7,7 @@ enum {
 	FIRST_ROOM = 64,
 	KEPT_MAX = 4, /* folders without users that are kept in memory */
 	ROWS_BUDGET = 512 << 20,
+	ROWS_AHEAD = 64 << 10, /* room made at most for rows that the folder's row only says there are */
 };
 
 err folder_row(struct sql_statement *st, struct folder_status *out)
@@ -88,31 +89,41 @@ err image_reserve(struct folder *f, size_t rows)
 	return OK;
 }
 
+/* The next row, which must have a higher UID than the one before: everything that looks rows up relies on it. */
+static err load_row(struct folder *f, struct sql_statement *st)
+{
+	uint64_t uid = sql_column_count(st, 0);
+	if (uid == 0 || uid > UINT32_MAX || (f->count > 0 && uid <= f->rows[f->count - 1].uid))
+		return FAIL(DAMAGED);
+	TRY(image_reserve(f, 1));
+	f->rows[f->count++] = (struct message){
+		.uid = (uint32_t)uid,
+		.flags = (uint16_t)sql_column_count(st, 1),
+		.keywords = (uint64_t)sql_column_number(st, 2),
+		.modseq = sql_column_count(st, 3),
+		.size = (uint32_t)sql_column_count(st, 4),
+		.seconds = sql_column_number(st, 5),
+		.zone_minutes = (int16_t)sql_column_number(st, 6),
+		.id = sql_column_number(st, 7),
+	};
+	return OK;
+}
+
 static err load_rows(struct folder *f)
 {
 	struct sql_statement *st = sql_use(f->account->sql, ACCOUNT_message_list);
+	const size_t ahead = f->status.messages < ROWS_AHEAD ? f->status.messages : ROWS_AHEAD;
+	bool row = true;
 	sql_bind_number(st, f->status.id);
-	TRY(image_reserve(f, f->status.messages));
-	for (bool row = true;;) {
-		TRY(sql_step(st, &row));
-		if (!row)
-			return OK;
-		err e = image_reserve(f, 1);
-		if (failed(e)) {
-			sql_done(st);
-			return e;
-		}
-		f->rows[f->count++] = (struct message){
-			.uid = (uint32_t)sql_column_count(st, 0),
-			.flags = (uint16_t)sql_column_count(st, 1),
-			.keywords = (uint64_t)sql_column_number(st, 2),
-			.modseq = sql_column_count(st, 3),
-			.size = (uint32_t)sql_column_count(st, 4),
-			.seconds = sql_column_number(st, 5),
-			.zone_minutes = (int16_t)sql_column_number(st, 6),
-			.id = sql_column_number(st, 7),
-		};
+	err e = image_reserve(f, ahead);
+	while (!failed(e) && row) {
+		e = sql_step(st, &row);
+		if (!failed(e) && row)
+			e = load_row(f, st);
 	}
+	sql_done(st);
+	f->status.messages = (uint32_t)f->count;
+	return e;
 }
 
 err image_reload_keywords(struct folder *f)

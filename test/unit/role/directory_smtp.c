@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What directory says to MAIL, RCPT and DATA. */
 #include "directory_talk.h"
-
 #include "os/clock.h"
 #include "store/sql.h"
+
+#define CONVERSATION "ipc/logger_directory.def"
+#include "ipc/conversation.h"
 
 static int start(void **state)
 {
@@ -391,6 +393,46 @@ static void test_filter(void **state)
 
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, start, house_end)
 
+static void tell_alarm(struct channel *logger, enum log_event event, str entry)
+{
+	check_err("alarm", msg_send_alarm(logger, 0, &(const struct msg_alarm){ .event = event, .entry = entry }),
+		ERR_NONE);
+	turn();
+}
+
+static void test_alarms(void **state)
+{
+	(void)state;
+	struct envelope e;
+	struct msg_own own;
+	char id[16];
+	struct channel logger = peer(S("logger"), 0);
+	tell_alarm(&logger, EV_store_damaged, S("nobody is named"));
+	check_err("nobody to tell", channel_receive(&house.queue), ERR_AGAIN);
+	fake_service_set(&house.fake, "server.administrator=team@example.org");
+	fake_service_set(&house.fake, "server.deputy=deputy@elsewhere.net");
+	tell_alarm(&logger, EV_store_damaged, S("{\"event\":\"store_damaged\"}"));
+	take_envelope(&e);
+	check_str("recipients", str_from(e.seen, e.seen_n),
+		S("2 team@example.org;3 team@example.org;0 deputy@elsewhere.net;"));
+	check_str("sender", e.m.sender, S("")); /* nothing comes back of it */
+	memcpy(id, e.m.transaction.p, sizeof id);
+	check_err("its message", msg_expect_own(&house.queue, &own), ERR_NONE);
+	check_str("transaction", own.transaction, str_from(id, sizeof id));
+	assert_true(str_find_str(own.text, S("\r\nTo: <team@example.org>\r\n")) != STR_NONE);
+	assert_true(str_find_str(own.text, S("\r\n{\"event\":\"store_damaged\"}\r\n")) != STR_NONE);
+	tell_alarm(&logger, LOG_EVENTS, S("an event that is none"));
+	check_err("no such event", channel_receive(&house.queue), ERR_AGAIN);
+	/* A logger that was taken over is held to sixty an hour. */
+	unsigned told = 1;
+	for (int i = 0; i < 100; i++)
+		tell_alarm(&logger, EV_alarm, S("x"));
+	while (!failed(msg_expect_envelope(&house.queue, &e.m)) && !failed(msg_expect_own(&house.queue, &own)))
+		told++;
+	assert_in_range(told, 58, 60);
+	channel_close(&logger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +449,7 @@ int main(void)
 		IN_HOUSE(test_strangers),
 		IN_HOUSE(test_networks),
 		IN_HOUSE(test_filter),
+		IN_HOUSE(test_alarms),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/opener_server.def"
 #include "ipc/conversation.h"
+#define CONVERSATION "ipc/logger_directory.def"
+#include "ipc/conversation.h"
 
 enum { DAY_MS = 86400000, HOUR_MS = 3600000 };
 /* 2026-11-23T07:12:01.123Z */
@@ -390,6 +392,44 @@ static void test_alarms_are_listed_until_acknowledged(void **state)
 	end_role();
 }
 
+static void test_alarms_are_told_to_directory(void **state)
+{
+	static char longer[1500];
+	struct msg_alarm alarm;
+	int ends[2];
+	(void)state;
+	start_role("log.addresses=pseudonym");
+	say(EV_store_damaged, S("before anybody listens"));
+	check_err("pair", channel_pair(ends), ERR_NONE);
+	role_logger.channel(house.service, S("directory"), 0, 0, ends[0]);
+	struct channel directory = channel_of(ends[1], &house.in, &house.out);
+	say(EV_message_accepted, S("no alarm"));
+	check_err("nothing to tell", msg_expect_alarm(&directory, &alarm), ERR_AGAIN);
+	memset(longer, 'x', sizeof longer);
+	say(EV_login_forged, str_from(longer, sizeof longer));
+	check_err("told", msg_expect_alarm(&directory, &alarm), ERR_NONE);
+	assert_int_equal(alarm.event, EV_login_forged);
+	assert_int_equal(alarm.entry.n, 1024); /* cut */
+	assert_true(str_starts(alarm.entry, S("{\"time\":")));
+	assert_true(str_find_str(alarm.entry, S("kx77")) == STR_NONE);
+	say(EV_login_forged, S("again"));
+	check_err("once an hour", msg_expect_alarm(&directory, &alarm), ERR_AGAIN);
+	/* Nobody is waited for: neither who reads nothing nor who has gone. */
+	while (!failed(msg_send_alarm(&(struct channel){ .fd = ends[0], .out = &house.out }, 0,
+		&(const struct msg_alarm){ .entry = S("x") })))
+		;
+	say(EV_relay_network, S("no room"));
+	channel_close(&directory);
+	say(EV_envelope_forged, S("gone"));
+	bool done;
+	char room[4000];
+	struct buf last = BUF_ON(room);
+	struct channel c = ask("alarm list", NULL);
+	assert_true(lines_of(&c, &last, &done) >= 3);
+	channel_close(&c);
+	end_role();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_entries_come_back_by_trace_and_tail, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_followers_come_and_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_alarms_are_listed_until_acknowledged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alarms_are_told_to_directory, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,43 @@ static void test_envelopes(void **state)
 	house_close();
 }
 
+static void tell_own(unsigned n, str text)
+{
+	struct number number = number_of(n);
+	MUST(msg_send_own(&house.directory, 0, &(struct msg_own){ .transaction = number_str(&number), .text = text }));
+}
+
+/* A message of the server's own comes with its envelope, over the same channel, and is delivered as any other. */
+static void test_own_message(void **state)
+{
+	static const uint32_t recipients[] = { 7, 0 };
+	(void)state;
+	house_open(NULL);
+	tell_envelope(1, 0, UINT32_MAX, recipients, COUNT(recipients));
+	tell_own(1, BODY);
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	assert_int_equal(anna.last, 1);
+	assert_true(str_ends(anna.body, BODY));
+	/* Its envelope is used up, as by a session. */
+	struct channel session = house_session(&house.receiver);
+	send_begin(&session, 1);
+	assert_int_equal(hear_queued(&session), 451);
+	/* Without an envelope there is no message, and no channel any more. */
+	tell_own(2, BODY);
+	check_err("no envelope", channel_receive(&house.directory), ERR_CLOSED);
+	channel_close(&house.directory);
+	house.directory = house_channel("directory", 0);
+	tell_envelope(3, 0, UINT32_MAX, recipients, 1);
+	tell_own(3, S(""));
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.last, 3);
+	house_close();
+	assert_int_equal(house.events[EV_channel_broken], 1);
+	assert_int_equal(house.events[EV_message_accepted], 2);
+}
+
 static void test_sizes(void **state)
 {
 	(void)state;
@@ -380,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fetch_waits, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_several_recipients, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_envelopes, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_own_message, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_sizes, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_clients_that_leave, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_sessions_that_break_the_rules, house_enter, house_leave),
