@@ -144,6 +144,41 @@ def test_damaged_queue():
         assert list((server.folder / "spool").glob("salvaged-*.db"))
 
 
+def test_queue_damaged_while_it_runs():
+    with Server(settings=SETTINGS, expected_events=[*DAMAGE, "alarm"]) as server:
+        folder = accounts_of(server)["kx-anna"].parent
+        folder.mkdir()  # as it must not be, so that her mail waits
+        folder.chmod(0o755)
+        accepted = [i for i in range(150) if send(server, "kx-anna", f"n{i}", 60000) == 250]
+        assert len(accepted) > 100, len(accepted)  # more than is kept in memory
+        queue = server.roles()["siegel-queue"]
+        for name in ("queue.db", "queue.db-wal"):
+            scribble(server.folder / "spool" / name)
+        folder.rmdir()  # what is delivered is looked up again, to be removed
+        sent = []
+
+        def is_noticed():
+            subject = f"m{len(sent)}"
+            if send(server, "kx-bert", subject) == 250:
+                sent.append(subject)
+            return server.log("store_damaged")
+
+        server.wait_for(is_noticed, 30)
+        assert server.roles()["siegel-queue"] == queue
+        assert "store_damaged" in server.command("alarm", "list").stdout
+        server.wait_for(lambda: send(server, "kx-bert", "last") == 250)
+        server.wait_for(lambda: subjects(server, "kx-bert")[-1:] == ["last"])
+        server.wait_for(lambda: server.log("store_recovered"), 30)
+        look.wait_until_empty(server)
+        there = subjects(server, "kx-bert")
+        assert len(there) == len(set(there)) and set(there) <= {*sent, "last"}, (there, sent)
+        with Imap(server) as imap:  # hers were in the damaged file: some have come, some are not what they were
+            imap.login("kx-anna", PASSWORD)
+            imap.look_into("INBOX")
+            assert len(list(imap.rows())) <= len(accepted)
+        assert list((server.folder / "spool").glob("salvaged-*.db"))
+
+
 def test_damaged_directory():
     with Server(settings=SETTINGS, expected_events=DAMAGE) as server:
         accounts_of(server)
