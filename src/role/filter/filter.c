@@ -8,6 +8,7 @@
 #include "os/fd.h"
 #include "proto/mime/header.h"
 #include "role/filter/author.h"
+#include "role/filter/nature.h"
 #include "role/filter/role.h"
 
 #define CONVERSATION "ipc/queue_filter.def"
@@ -30,6 +31,7 @@ struct judgement {
 	uint32_t question; /* of ours */
 	size_t open;
 	int64_t since;
+	struct nature nature;
 };
 
 struct filter {
@@ -50,6 +52,17 @@ static void say(struct filter *f, uint32_t tag, unsigned code, const char *statu
 	struct msg_judged m = { .code = code, .status = str_of(status), .reason = str_of(reason) };
 	/* The queue has a deadline; what it does not hear it does not take. */
 	IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
+}
+
+static void accept(struct filter *f, uint32_t tag, struct nature nature)
+{
+	struct msg_judged m = { .code = 250,
+		.status = S("2.0.0"),
+		.reason = S(""),
+		.automatic = nature.automatic,
+		.tls_optional = nature.tls_optional };
+	if (f->queue.channel.fd >= 0)
+		IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
 }
 
 static void forget(struct filter *f, struct judgement *j)
@@ -114,7 +127,7 @@ static bool ask_all(struct filter *f, struct judgement *j, uint64_t account, con
 	return true;
 }
 
-static void ask(struct filter *f, uint64_t account, uint32_t tag, const struct authors *authors)
+static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str start, const struct authors *authors)
 {
 	struct judgement *j = f->unused;
 	if (j == NULL || f->directory.channel.fd < 0) {
@@ -122,11 +135,13 @@ static void ask(struct filter *f, uint64_t account, uint32_t tag, const struct a
 		return;
 	}
 	f->unused = j->next;
-	*j = (struct judgement){
-		.tag = tag, .question = ++f->last_question, .since = clock_ms(), .next = f->judgements
-	};
+	*j = (struct judgement){ .tag = tag,
+		.question = ++f->last_question,
+		.since = clock_ms(),
+		.next = f->judgements,
+		.nature = nature_read(start) };
 	f->judgements = j;
-	if (!ask_all(f, j, account, authors)) {
+	if (!ask_all(f, j, m->account, authors)) {
 		cannot_ask(f, tag);
 		forget(f, j);
 		return;
@@ -147,7 +162,7 @@ static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
 		return OK;
 	}
 	if (m->account == 0) {
-		say(f, tag, 250, "2.0.0", "");
+		accept(f, tag, nature_read(start));
 		return OK;
 	}
 	/* What cannot be seen may name another author. */
@@ -160,7 +175,7 @@ static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
 	if (r.status != NULL)
 		say(f, tag, r.status[0] == '4' ? 451 : 550, r.status, r.reason);
 	else
-		ask(f, m->account, tag, &authors);
+		ask(f, m, tag, start, &authors);
 	return OK;
 }
 
@@ -176,7 +191,7 @@ static err on_owned(struct filter *f, const struct msg_owned *m, uint32_t tag)
 	if (!m->owned)
 		say(f, j->tag, 550, "5.7.1", "an address in From or Sender does not belong to the account");
 	else if (--j->open == 0)
-		say(f, j->tag, 250, "2.0.0", "");
+		accept(f, j->tag, j->nature);
 	else
 		return OK;
 	forget(f, j);

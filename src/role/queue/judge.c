@@ -91,6 +91,7 @@ static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 	if (j->code != 250 && (j->code < 400 || j->code > 599))
 		return FAIL(SYNTAX);
 	forget(q, m);
+	m->row.flags |= (j->automatic ? SPOOL_AUTOMATIC : 0u) | (j->tls_optional ? SPOOL_TLS_OPTIONAL : 0u);
 	if (j->code == 250)
 		store(m);
 	else

@@ -5,6 +5,7 @@
 
 #include "fake_service.h"
 #include "role/filter/author.h"
+#include "role/filter/nature.h"
 #include "role/filter/role.h"
 
 #define CONVERSATION "ipc/queue_filter.def"
@@ -51,6 +52,33 @@ static void test_authors(void **state)
 		check_str(cases[i].name, buf_str(&got), str_of(cases[i].addresses));
 	}
 	arena_free(&a);
+}
+
+static void test_nature(void **state)
+{
+	static const struct {
+		const char *header;
+		bool automatic, tls_optional;
+	} natures[] = {
+		{ "Subject: x\r\n\r\nAuto-Submitted: auto-replied\r\n", false, false },
+		{ "Auto-Submitted: no\r\n", false, false },
+		{ "Auto-Submitted: no (really)\r\n", false, false },
+		{ "auto-submitted : auto-generated; owner=x\r\n", true, false },
+		{ "Auto-Submitted:\r\n auto-replied\r\n", true, false },
+		{ "Precedence: first-class\r\n", false, false },
+		{ "Precedence: Bulk\r\n", true, false },
+		{ "List-Id: <x.example.org>\r\n", true, false },
+		{ "List-Post: NO\r\n", true, false },
+		{ "TLS-Required: No\r\nSubject: x\r\n", false, true },
+		{ "TLS-Required: Yes\r\n", false, false },
+		{ "", false, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(natures); i++) {
+		struct nature n = nature_read(str_of(natures[i].header));
+		if (n.automatic != natures[i].automatic || n.tls_optional != natures[i].tls_optional)
+			fail_msg("%s: got %d %d", natures[i].header, n.automatic, n.tls_optional);
+	}
 }
 
 static struct fake_service fake;
@@ -159,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_authors),
+		cmocka_unit_test(test_nature),
 		cmocka_unit_test(test_judgements),
 		cmocka_unit_test(test_long_header),
 	};

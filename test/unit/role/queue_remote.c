@@ -136,6 +136,7 @@ struct envelope {
 	const char *sender;
 	unsigned notify, ret;
 	const char *addresses[30];
+	bool automatic;
 };
 
 static void submit(struct channel *session, unsigned n, const struct envelope *from, str body)
@@ -166,7 +167,8 @@ static void submit(struct channel *session, unsigned n, const struct envelope *f
 		MUST(msg_expect_judge(&house.filter, &j));
 		close(j.body);
 		MUST(msg_send_judged(&house.filter, house.filter.in->tag,
-			&(struct msg_judged){ .code = 250, .status = S("2.0.0"), .reason = S("") }));
+			&(struct msg_judged){
+				.code = 250, .status = S("2.0.0"), .reason = S(""), .automatic = from->automatic }));
 	}
 	assert_int_equal(hear_queued(session), 250);
 }
@@ -461,7 +463,9 @@ static void test_who_gets_a_notice(void **state)
 		{ "failure, never", { 7, "anna@ours.test", 1, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
 		{ "failure, only success", { 7, "anna@ours.test", 2, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
 		{ "failure, null sender", { 7, "", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "failure, automatic", { 7, "anna@ours.test", 4, 0, { "b@else.test" }, true }, OUTCOME_FAILED, 0 },
 		{ "failure, stranger", { 0, "x@strange.test", 4, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "success, automatic", { 7, "anna@ours.test", 2, 0, { "b@else.test" }, true }, OUTCOME_DELIVERED, 0 },
 		{ "success, by default", { 7, "anna@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 0 },
 		{ "success, asked", { 7, "anna@ours.test", 2, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 1 },
 		{ "success, stranger", { 0, "x@strange.test", 2, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 0 },
