@@ -443,6 +443,12 @@ void accounts_waiting(void *queue, uint32_t account)
 	account_pump(a);
 }
 
+void account_changed(struct queue *q, uint32_t account)
+{
+	account_unload(account_get(q, account));
+	accounts_waiting(q, account);
+}
+
 void accounts_renewed(void *queue)
 {
 	struct queue *q = queue;

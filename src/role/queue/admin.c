@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* siegel queue list, siegel queue show. The writer reads a page of messages and makes its lines; they go out as fast as
+/* siegel queue. The writer reads a page of messages and makes its lines; they go out as fast as
  * they are read, then comes the next page: a spool of a million messages costs one page of memory. */
 #include "role/queue/queue.h"
 
@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "role/queue/listing.h"
+#include "store/spool/file.h"
 
 #define CONVERSATION "ipc/admin.def"
 #include "ipc/conversation.h"
@@ -56,11 +57,32 @@ static err run(struct job *j, struct spool *spool)
 	return listing_read(&c->listing, spool);
 }
 
+static void committed(struct job *j)
+{
+	const struct command *c = (struct command *)j;
+	for (const struct listing_changed *at = c->listing.changed; at != NULL; at = at->next)
+		if (at->removes_file)
+			spool_file_remove(at->number);
+}
+
+/* What memory has of the changed ones is void, and is read again where it may go. */
+static void apply(const struct command *c)
+{
+	bool goes = c->listing.change == CHANGE_RELEASE || c->listing.change == CHANGE_RETRY;
+	for (const struct listing_changed *at = c->listing.changed; at != NULL; at = at->next)
+		if (at->account > 0)
+			account_changed(c->q, at->account);
+		else
+			remote_changed(c->q, at->domain, goes);
+	if (c->listing.changed != NULL)
+		remote_go_on(c->q);
+}
+
 static void done(struct job *j);
 
 static void read_page(struct command *c)
 {
-	c->job = (struct job){ .run = run, .done = done };
+	c->job = (struct job){ .run = run, .committed = committed, .done = done };
 	c->reading = true;
 	writer_post(c->q->writer, &c->job);
 }
@@ -99,6 +121,8 @@ static void done(struct job *j)
 {
 	struct command *c = (struct command *)j;
 	c->reading = false;
+	if (!failed(j->e))
+		apply(c);
 	if (c->orphan) {
 		command_free(c);
 		return;

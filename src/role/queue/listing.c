@@ -18,6 +18,7 @@ enum {
 /* clang-format off */
 static const char *const states[SPOOL_STATES] = {
 	[SPOOL_WAITING] = "waiting", [SPOOL_DEFERRED] = "deferred", [SPOOL_HELD] = "held", [SPOOL_REMOTE] = "remote",
+	[SPOOL_BRAKED] = "braked",
 };
 /* clang-format on */
 
@@ -26,8 +27,27 @@ static const char *const states[SPOOL_STATES] = {
 const char *listing_begin(struct listing *l, str verb)
 {
 	l->received_before = INT64_MAX;
+	static const struct {
+		str verb;
+		enum listing_change change;
+	} verbs[] = {
+		{ S("queue list"), CHANGE_NOTHING },
+		{ S("queue show"), CHANGE_NOTHING },
+		{ S("queue hold"), CHANGE_HOLD },
+		{ S("queue release"), CHANGE_RELEASE },
+		{ S("queue retry"), CHANGE_RETRY },
+		{ S("queue flush"), CHANGE_RETRY },
+		{ S("queue delete"), CHANGE_DELETE },
+	};
 	l->shows_one = str_eq(verb, S("queue show"));
-	return l->shows_one || str_eq(verb, S("queue list")) ? NULL : "the queue has no such command";
+	l->means_all = str_eq(verb, S("queue flush"));
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		if (!str_eq(verb, verbs[i].verb))
+			continue;
+		l->change = verbs[i].change;
+		return NULL;
+	}
+	return "the queue has no such command";
 }
 
 static const char *read_age(struct listing *l, str value)
@@ -77,7 +97,13 @@ const char *listing_filter(struct listing *l, str word)
 
 const char *listing_check(const struct listing *l)
 {
-	return l->shows_one && !l->has_number ? "which message? queue show ID" : NULL;
+	bool filtered = l->has_number || l->sender.p != NULL || l->recipient.p != NULL || l->domain.p != NULL ||
+			l->received_before != INT64_MAX;
+	if (l->shows_one && !l->has_number)
+		return "which message? queue show ID";
+	if (l->change != CHANGE_NOTHING && !filtered && !l->means_all)
+		return "which messages? Name an id, sender, recipient, domain or age";
+	return NULL;
 }
 
 /* ---- the page ---- */
@@ -128,7 +154,8 @@ static bool recipient_fits(const struct listing *l, const struct spool_recipient
 
 static bool message_fits(const struct listing *l, const struct spool_message *m)
 {
-	return fits(l->sender, m->sender) && m->received <= l->received_before;
+	bool is_it = !l->has_number || memcmp(l->number, m->number, SPOOL_NUMBER) == 0;
+	return is_it && fits(l->sender, m->sender) && m->received <= l->received_before;
 }
 
 struct recipients {
@@ -139,7 +166,7 @@ struct recipients {
 /* Of several states the one that a person should know of. */
 static enum spool_state worst(const size_t by_state[SPOOL_STATES])
 {
-	static const enum spool_state order[] = { SPOOL_DEFERRED, SPOOL_HELD, SPOOL_WAITING };
+	static const enum spool_state order[] = { SPOOL_DEFERRED, SPOOL_BRAKED, SPOOL_HELD, SPOOL_WAITING };
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
 		if (by_state[order[i]] > 0)
 			return order[i];
@@ -199,6 +226,64 @@ static err add_details(
 	return OK;
 }
 
+/* ---- changing ---- */
+
+static err change(
+	const struct listing *l, struct spool *spool, int64_t message, unsigned position, bool *changed, bool *last)
+{
+	switch (l->change) {
+	case CHANGE_HOLD:
+		return spool_hold(spool, message, position, changed);
+	case CHANGE_RELEASE:
+		return spool_let_go(spool, message, position, l->now, changed);
+	case CHANGE_RETRY:
+		return spool_retry(spool, message, position, l->now, changed);
+	case CHANGE_DELETE:
+		*changed = true;
+		return spool_remove(spool, message, position, last);
+	case CHANGE_NOTHING:
+	default:
+		return OK;
+	}
+}
+
+static err note_change(
+	struct listing *l, const struct spool_message *m, const struct spool_recipient *r, bool removes_file)
+{
+	struct listing_changed *c = NEW(l->page, struct listing_changed, 1);
+	if (c == NULL)
+		return FAIL(MEMORY);
+	*c = (struct listing_changed){ .next = l->changed,
+		.position = r->position,
+		.account = r->account,
+		.domain = r->domain,
+		.removes_file = removes_file };
+	memcpy(c->number, m->number, SPOOL_NUMBER);
+	l->changed = c;
+	return OK;
+}
+
+/* How many recipients of the message fit; those of a change that it changed. */
+static err match(
+	struct listing *l, struct spool *spool, const struct spool_message *m, struct recipients r, size_t *matches)
+{
+	*matches = 0;
+	for (size_t i = 0; i < r.count; i++) {
+		bool changed = true, last = false;
+		if (!recipient_fits(l, &r.list[i]))
+			continue;
+		if (l->change != CHANGE_NOTHING) {
+			TRY(change(l, spool, m->id, r.list[i].position, &changed, &last));
+			if (changed)
+				TRY(note_change(l, m, &r.list[i], last && (m->flags & SPOOL_FILE) != 0));
+		}
+		*matches += changed;
+	}
+	return OK;
+}
+
+/* ---- pages ---- */
+
 struct rows {
 	struct arena *arena;
 	struct spool_message list[PAGE_MESSAGES];
@@ -215,12 +300,24 @@ static err keep_row(void *to, const struct spool_message *m)
 	return arena_spent(rows->arena) ? FAIL(MEMORY) : OK;
 }
 
+static err read_rows(struct listing *l, struct spool *spool, struct rows *rows)
+{
+	rows->arena = l->page;
+	if (!l->has_number) {
+		TRY(spool_messages(spool, l->after, PAGE_MESSAGES, &(struct spool_message_rows){ keep_row, rows }));
+		l->more = rows->count == PAGE_MESSAGES;
+		return OK;
+	}
+	TRY(spool_find(spool, l->number, l->page, &rows->list[0]));
+	rows->count = 1;
+	l->more = false;
+	return OK;
+}
+
 static err read_list(struct listing *l, struct spool *spool, struct listing_line **end)
 {
 	struct rows *rows = NEW(l->page, struct rows, 1);
-	rows->arena = l->page;
-	TRY(spool_messages(spool, l->after, PAGE_MESSAGES, &(struct spool_message_rows){ keep_row, rows }));
-	l->more = rows->count == PAGE_MESSAGES;
+	TRY(read_rows(l, spool, rows));
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct spool_message *m = &rows->list[i];
 		struct spool_recipient *list;
@@ -229,8 +326,7 @@ static err read_list(struct listing *l, struct spool *spool, struct listing_line
 		if (!message_fits(l, m))
 			continue;
 		TRY(spool_recipients(spool, m->id, l->page, &list, &count));
-		for (size_t k = 0; k < count; k++)
-			matches += recipient_fits(l, &list[k]);
+		TRY(match(l, spool, m, (struct recipients){ list, count }, &matches));
 		if (matches > 0)
 			TRY(add_summary(l, &end, m, (struct recipients){ list, count }));
 		if (arena_held(l->page) > PAGE_BYTES && i + 1 < rows->count) {
@@ -260,6 +356,8 @@ err listing_read(struct listing *l, struct spool *spool)
 		l->page = arena_new("queue listing", PAGE_BUDGET);
 	arena_reset(l->page);
 	l->first = NULL;
+	l->changed = NULL;
+	l->now = clock_utc_ms();
 	l->room = NEW(l->page, char, LINE_MAX_BYTES);
 	err e = l->shows_one ? read_one(l, spool, &l->first) : read_list(l, spool, &l->first);
 	if (failed(e))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `siegel queue list` and `siegel queue show` print: JSON lines, made page by page in the writer. Refusals are
+/* What `siegel queue` prints and changes: JSON lines of the messages that fit, made page by page in the writer. Refusals are
  * sentences for the administrator, NULL when there is none. */
 #pragma once
 #include "store/spool/spool.h"
@@ -9,10 +9,24 @@ struct listing_line {
 	str json;
 };
 
+enum listing_change { CHANGE_NOTHING, CHANGE_HOLD, CHANGE_RELEASE, CHANGE_RETRY, CHANGE_DELETE };
+
+/* A recipient that was changed, of which memory may know. */
+struct listing_changed {
+	struct listing_changed *next;
+	uint8_t number[SPOOL_NUMBER];
+	unsigned position;
+	uint32_t account;
+	str domain;
+	bool removes_file; /* the message went with it, its file is to go after the commit */
+};
+
 struct listing {
 	struct arena *words; /* the caller's: lives as long as the listing */
 	/* the question */
+	enum listing_change change;
 	bool shows_one;
+	bool means_all; /* needs no filter */
 	uint8_t number[SPOOL_NUMBER];
 	bool has_number;
 	str sender, recipient, domain; /* absent: any */
@@ -21,11 +35,12 @@ struct listing {
 	struct arena *page;
 	struct listing_line *first;
 	char *room; /* for one line */
-	int64_t after;
+	struct listing_changed *changed;
+	int64_t after, now;
 	bool more;
 };
 
-/* verb: "queue list" or "queue show". */
+/* verb: "queue list", "queue hold" and the like. */
 const char *listing_begin(struct listing *l, str verb);
 /* sender=, recipient=, domain=, age= (at least so old: 30s 5m 2h 1d), id=. */
 const char *listing_filter(struct listing *l, str word);

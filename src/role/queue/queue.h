@@ -166,6 +166,8 @@ void accounts_stop(struct queue *q);
 void accounts_waiting(void *queue, uint32_t account);
 void accounts_renewed(void *queue);
 
+/* An administrator changed what waits for it. */
+void account_changed(struct queue *q, uint32_t account);
 /* Nobody needs its body for one recipient more; and one holds it less. */
 void message_unneeded(struct message *m);
 void message_release(struct message *m);
@@ -179,6 +181,9 @@ void remote_stop(struct queue *q);
 void remote_add(struct message *m, bool kept);
 /* The store was opened anew. */
 void remote_renewed(struct queue *q);
+/* An administrator changed what waits for a domain; goes: it is to be tried now. Then, once, remote_go_on(). */
+void remote_changed(struct queue *q, str domain, bool goes);
+void remote_go_on(struct queue *q);
 extern const struct peer_kind sender_kind;
 void sender_attach(struct queue *q, int fd);
 

@@ -246,6 +246,23 @@ void remote_add(struct message *m, bool kept)
 	remote_pump(r);
 }
 
+void remote_changed(struct queue *q, str domain, bool goes)
+{
+	struct remote *r = q->remote;
+	struct mail *m = mail_make(r, domain);
+	if (m == NULL)
+		return; /* the survey finds it */
+	mail_unload(m, r);
+	m->more[SCHEDULE_SINGLE] = m->more[SCHEDULE_BULK] = true;
+	if (goes) {
+		m->stored = m->looked_up = true; /* whatever back-off the store has does not count now */
+		schedule_retry(r->schedule, m->destination, clock_ms());
+	}
+	mail_offer(m, r);
+}
+
+void remote_go_on(struct queue *q) { remote_pump(q->remote); }
+
 /* ---- beginning and end ---- */
 
 void remote_start(struct queue *q)

@@ -34,6 +34,7 @@ enum spool_state {
 	SPOOL_DEFERRED = 1, /* the same, after a failed attempt: waits until due */
 	SPOOL_HELD = 2,     /* an administrator holds it */
 	SPOOL_REMOTE = 3,   /* for another server */
+	SPOOL_BRAKED = 4,   /* the same, of an account that sends too much: waits for a person */
 	SPOOL_STATES
 };
 
@@ -120,6 +121,11 @@ err spool_defer(struct spool *spool, int64_t message, unsigned position, int64_t
 int64_t spool_due(const struct spool *spool);
 /* Makes those due now wait again; tells their accounts, with a count of 0. */
 err spool_release(struct spool *spool, int64_t now, const struct spool_account_rows *rows);
+
+/* What an administrator wants of one recipient; *changed tells whether it was in a state for that. due: milliseconds UTC. */
+err spool_hold(struct spool *spool, int64_t message, unsigned position, bool *changed);
+err spool_let_go(struct spool *spool, int64_t message, unsigned position, int64_t due, bool *changed);
+err spool_retry(struct spool *spool, int64_t message, unsigned position, int64_t due, bool *changed);
 
 /* Messages behind an id, at most so many. */
 err spool_messages(struct spool *spool, int64_t after, unsigned most, const struct spool_message_rows *rows);

@@ -176,24 +176,31 @@ static void submit(struct channel *session, unsigned n, const struct envelope *f
 static const struct envelope to_bob = { 7, "anna@ours.test", 0, 0, { "bob@else.test", NULL } };
 static const struct envelope from_nobody = { 0, "stranger@other.test", 0, 0, { "bob@else.test", NULL } };
 
-static unsigned waiting(void)
+/* Lines of the answer to a command. A refusal counts as none. */
+static unsigned command(const char *verb, const char *word)
 {
+	char room[200];
+	struct buf words = BUF_ON(room);
 	unsigned lines = 0;
 	struct msg_end end;
-	struct channel command = house_session(&house.control);
-	MUST(msg_send_command(&command, 0,
+	struct channel c = house_session(&house.control);
+	if (word != NULL)
+		MUST(msg_add_word(&words, &house.scratch, &(struct msg_word){ .text = str_of(word) }));
+	MUST(msg_send_command(&c, 0,
 		&(struct msg_command){
-			.verb = S("queue list"), .words = S(""), .secret = S(""), .caller = S("root") }));
+			.verb = str_of(verb), .words = buf_str(&words), .secret = S(""), .caller = S("root") }));
 	for (;; lines++) {
-		MUST(channel_receive(&command));
-		if (command.in->number != MSG_line)
+		MUST(channel_receive(&c));
+		if (c.in->number != MSG_line)
 			break;
-		frame_drop(command.in);
+		frame_drop(c.in);
 	}
-	MUST(msg_get_end(command.in, &end));
-	channel_close(&command);
+	MUST(msg_get_end(c.in, &end));
+	channel_close(&c);
 	return lines;
 }
+
+static unsigned waiting(void) { return command("queue list", NULL); }
 
 static void wait_for(unsigned messages)
 {
@@ -417,6 +424,46 @@ static void test_large_body(void **state)
 	assert_int_equal(house_files(S(".body")), 0);
 }
 
+/* ---- what an administrator does ---- */
+
+static void test_commands(void **state)
+{
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, BODY);
+	submit(&session, 2, &from_nobody, BODY);
+	assert_int_equal(command("queue hold", NULL), 0);
+	assert_int_equal(command("queue hold", "sender=nobody@ours.test"), 0);
+	assert_int_equal(command("queue hold", "sender=anna@ours.test"), 1);
+	assert_int_equal(command("queue hold", "sender=anna@ours.test"), 0);
+	open_sender(8);
+	hear_job(&j);
+	assert_memory_equal(j.transaction.bytes, number_of(2).bytes, NUMBER_BYTES);
+	answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	assert_true(is_noted(j.number));
+	if (is_told(&sender, 300))
+		fail_msg("what is held was sent");
+	assert_int_equal(command("queue release", "domain=else.test"), 1);
+	hear_job(&j);
+	say_destination("else.test", DESTINATION_UNREACHABLE);
+	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	if (is_told(&sender, 300))
+		fail_msg("a destination that cannot be reached was tried at once");
+	assert_int_equal(command("queue retry", "recipient=bob@else.test"), 1);
+	hear_job(&j);
+	say_destination("else.test", DESTINATION_UNREACHABLE);
+	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	usleep(100000);
+	assert_int_equal(command("queue flush", NULL), 1);
+	hear_job(&j);
+	answer(&j, OUTCOME_DEFERRED, CAUSE_busy, 451, S("4.7.1"));
+	assert_int_equal(command("queue delete", "id=6e000000010000000000000000000000"), 1);
+	assert_int_equal(waiting(), 0);
+	house_close();
+}
+
 /* ---- notices ---- */
 
 static bool has(str text) { return str_find_str(anna.body, text) != STR_NONE; }
@@ -539,6 +586,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_queue_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_restart_with_many, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_large_body, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_commands, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_notice, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
