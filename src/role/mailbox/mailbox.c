@@ -24,6 +24,7 @@ enum {
 	SEAT_BUDGET = 16 << 10,
 	FAREWELL_ROOM = 300,
 	MMAP_THRESHOLD = 128 << 10,
+	OPEN_AGAIN_MS = 5000, /* after an account could not be opened, before the next process tries */
 	FAREWELL_SECONDS = 3, /* for sessions to end when the process does */
 };
 
@@ -287,6 +288,12 @@ static err open_account(struct mailbox *m, struct buf *words)
 	return OK;
 }
 
+static void give_way(void *to)
+{
+	struct mailbox *m = to;
+	service_finish(m->service);
+}
+
 /* A mailbox that cannot be opened still answers: mail stays in the queue, sessions are told. */
 static void open_or_explain(struct mailbox *m)
 {
@@ -303,6 +310,9 @@ static void open_or_explain(struct mailbox *m)
 	else
 		LOG(&m->service->log, store_failed, F_TEXT("account", m->service->instance), F_ERR(e),
 			F_TEXT("reason", buf_str(&words)));
+	/* What is not damaged may be well again soon: a full disk, too little memory. The next process will see. */
+	if (!is_damaged)
+		loop_timer_start(m->service->loop, &m->again, OPEN_AGAIN_MS, give_way, m);
 }
 
 static struct mailbox *mailbox_of(struct service *s)

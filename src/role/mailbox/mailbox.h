@@ -30,7 +30,7 @@ struct mailbox {
 
 	struct channel mailroom; /* main thread only, as all that follows up to the lock */
 	struct loop_watch mailroom_watch, left_watch;
-	struct loop_timer linger;
+	struct loop_timer linger, again;
 	uint32_t admitted;
 	bool is_started;
 

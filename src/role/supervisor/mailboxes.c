@@ -6,6 +6,8 @@
 
 #include "role/supervisor/process.h"
 
+#include "os/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -20,13 +22,29 @@ struct start {
 #define CONVERSATION "ipc/mailroom_supervisor.def"
 #include "ipc/conversation.h"
 
-void mailboxes_failed(struct supervisor *s, uint32_t account, str reason)
+static void turn_away(struct supervisor *s, uint32_t account, str reason)
 {
 	struct msg_mailbox_failed m = { .account = account, .reason = str_slice(reason, 0, 400) };
-	LOG(&s->service.log, alarm, F_TEXT("kind", S("mailbox_failed")), F_NUMBER("account", account),
-		F_TEXT("reason", reason));
 	if (s->mailroom.fd >= 0)
 		IGNORE(msg_send_mailbox_failed(&s->mailroom, 0, &m)); /* it asks again if it does not hear */
+}
+
+void mailboxes_failed(struct supervisor *s, uint32_t account, str reason)
+{
+	LOG(&s->service.log, alarm, F_TEXT("kind", S("mailbox_failed")), F_NUMBER("account", account),
+		F_TEXT("reason", reason));
+	turn_away(s, account, reason);
+}
+
+static struct crashes *crashes_of(struct supervisor *s, uint32_t account) { return &s->crashes[account % CRASHES]; }
+
+void mailboxes_note_end(struct process *p)
+{
+	struct crashes *c = crashes_of(p->supervisor, p->account);
+	if (p->crashed)
+		*c = (struct crashes){ p->account, p->failures + 1, clock_ms() + process_delay(p) };
+	else if (c->account == p->account)
+		*c = (struct crashes){ 0, 0, 0 };
 }
 
 static err open_home(struct supervisor *s, const struct row *row, uint32_t account, struct user *user, int *out)
@@ -101,6 +119,12 @@ void mailboxes_start(struct supervisor *s, uint32_t account)
 		p->wanted = true;
 	if (p != NULL || s->stopping)
 		return;
+	struct crashes *crashes = crashes_of(s, account);
+	bool has_crashed = crashes->account == account;
+	if (has_crashed && clock_ms() < crashes->until) {
+		turn_away(s, account, S("the mailbox process ended unexpectedly; it is started again in a while"));
+		return;
+	}
 	if (s->turns >= TURNS) {
 		wait_for_turn(s, account);
 		return;
@@ -110,6 +134,7 @@ void mailboxes_start(struct supervisor *s, uint32_t account)
 	snprintf(instance, sizeof instance, "%u", account);
 	p = process_new(s, row, instance, account, home);
 	p->user = user;
+	p->failures = has_crashed ? crashes->failures : 0;
 	if (!failed(process_start(p))) {
 		take_turn(p);
 		return;

@@ -162,6 +162,8 @@ static err send_listeners(struct process *p, const struct ports *ports)
 	return OK;
 }
 
+err process_send_settings(struct process *p) { return sent(p, send_settings(p)); }
+
 static err feed(struct process *p)
 {
 	struct channel line = process_line(p);
@@ -237,7 +239,7 @@ static void forget_run(struct process *p)
 
 static void start_again(void *to) { process_start_or_retry(to); }
 
-static unsigned delay_of(const struct process *p)
+unsigned process_delay(const struct process *p)
 {
 	unsigned longest = (unsigned)p->supervisor->conf.server.restart_delay_max * 1000;
 	unsigned doublings = p->failures - 1 < DOUBLINGS_MAX ? p->failures - 1 : DOUBLINGS_MAX;
@@ -247,7 +249,7 @@ static unsigned delay_of(const struct process *p)
 
 void process_try_again(struct process *p)
 {
-	loop_timer_start(p->supervisor->service.loop, &p->timer, delay_of(p), start_again, p);
+	loop_timer_start(p->supervisor->service.loop, &p->timer, process_delay(p), start_again, p);
 	p->failures++;
 	p->restarts++;
 }
@@ -256,7 +258,7 @@ static void tell_death(struct process *p, pid_t pid, str reason)
 {
 	struct supervisor *s = p->supervisor;
 	LOG(&s->service.log, process_died, F_TEXT("process_role", str_of(p->name)), F_NUMBER("process", (uint64_t)pid),
-		F_NUMBER("account", p->account), F_TEXT("reason", reason), F_NUMBER("milliseconds", delay_of(p)));
+		F_NUMBER("account", p->account), F_TEXT("reason", reason), F_NUMBER("milliseconds", process_delay(p)));
 	if (!s->ready) {
 		struct buf b = BUF_ON(s->reason);
 		buf_addf(&b, "siegel-%s ended at its start: %.*s", p->row->role, ARG(reason));
@@ -280,6 +282,7 @@ static void on_exit_of(void *to, uint32_t events)
 	bool expected = in_order && (was == PROCESS_STOPPING || was == PROCESS_RETIRING || p->account != 0);
 	if (was == PROCESS_RUNNING && clock_ms() - p->since >= GOOD_SERVICE)
 		p->failures = 0;
+	p->crashed = !in_order;
 	forget_run(p);
 	enter(p, PROCESS_DOWN);
 	describe(&reason, status);

@@ -20,9 +20,14 @@ void process_stop(struct process *p);
 void process_retire(struct process *p, unsigned seconds);
 bool process_is_up(const struct process *p);
 
+/* Sends it all settings of its sections, also while it serves: only a process that reads them in its loop alone. */
+err process_send_settings(struct process *p);
+
 /* Its lifeline for sending, which waits a little. Whoever sends over it ends the process when that fails. */
 struct channel process_line(const struct process *p);
 /* Ends it by force: it does not read what it is sent, or says what it may not. */
 void process_give_up(struct process *p);
+/* How long its next start waits, by how often it failed: milliseconds. */
+unsigned process_delay(const struct process *p);
 /* Starts it again, after a while that grows with each failure. */
 void process_try_again(struct process *p);

@@ -44,7 +44,7 @@ static void refuse(struct supervisor *s, struct admin *caller, str reason)
 static bool is_reloaded_section(const char *section)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		if ((rows[i].flags & RELOADED) == 0 && row_has(rows[i].sections, str_of(section)))
+		if ((rows[i].flags & (RELOADED | PER_CORE)) == 0 && row_has(rows[i].sections, str_of(section)))
 			return false;
 	return true;
 }
@@ -110,6 +110,15 @@ static void replace_processes(struct supervisor *s)
 	}
 }
 
+/* Front doors go on, with the connections that they hold, and take over what changed. One that cannot is ended and started
+ * again with it. */
+static void hand_out_settings(struct supervisor *s)
+{
+	for (struct process *p = s->processes; p != NULL; p = p->next)
+		if ((p->row->flags & PER_CORE) != 0 && process_is_up(p))
+			IGNORE(process_send_settings(p));
+}
+
 /* What changes is taken over only when everything could be read and opened. */
 static err take_over(struct supervisor *s, struct arena *conf_arena, const struct conf *conf, struct buf *reason)
 {
@@ -151,6 +160,7 @@ void reload_begin(struct supervisor *s, struct admin *caller)
 	s->reload_caller = caller;
 	s->reload_broken = false;
 	LOG(&s->service.log, config_loaded);
+	hand_out_settings(s);
 	s->reload_waits++; /* our own, so that nothing ends before all were started */
 	replace_processes(s);
 	reload_step(s);

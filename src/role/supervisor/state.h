@@ -11,7 +11,7 @@
 #define CONVERSATION "ipc/supervisor_role.def"
 #include "ipc/conversation.h"
 
-enum { INSTANCE_MAX = 16, NAME_ROOM = 32, ACCOUNT_BUCKETS = 1024, REASON_MAX = 600 };
+enum { INSTANCE_MAX = 16, NAME_ROOM = 32, ACCOUNT_BUCKETS = 1024, CRASHES = 1024, REASON_MAX = 600 };
 
 enum process_state {
 	PROCESS_DOWN,     /* waits to be started again */
@@ -19,6 +19,13 @@ enum process_state {
 	PROCESS_RUNNING,
 	PROCESS_RETIRING, /* a newer one serves in its place */
 	PROCESS_STOPPING,
+};
+
+/* The mailbox processes of an account that ended in disorder, one after the other. */
+struct crashes {
+	uint32_t account; /* 0: nobody's */
+	unsigned failures;
+	int64_t until; /* clock_ms(): no start before */
 };
 
 struct supervisor;
@@ -43,6 +50,7 @@ struct process {
 	unsigned restarts;
 	unsigned landlock;
 	bool seccomp;
+	bool crashed;             /* its last run did not end in good order */
 	bool wanted;              /* ON_DEMAND: asked for again while it was ending */
 	bool has_turn;            /* ON_DEMAND: is one of the few that are being started */
 	struct process *replaces; /* told to retire once this one serves */
@@ -66,6 +74,7 @@ struct supervisor {
 	int homes[ROWS];
 	struct process *processes;
 	struct process *accounts[ACCOUNT_BUCKETS];
+	struct crashes crashes[CRASHES]; /* by account; of two that share a place the later one has it */
 	struct journal *journal;
 	struct admin_door *door;
 	struct channel mailroom;

@@ -86,6 +86,7 @@ static void mailbox_ended(struct supervisor *s, struct process *p, enum process_
 	bool wanted = p->wanted, served = was != PROCESS_STARTING;
 	LOG(&s->service.log, mailbox_ended, F_NUMBER("account", account));
 	mailboxes_turn_over(p);
+	mailboxes_note_end(p);
 	process_free(p);
 	if (s->stopping)
 		return;
