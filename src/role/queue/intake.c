@@ -36,6 +36,7 @@ static const struct answer no_memory = { 452, S("4.3.1"), S("too much mail at on
 static const struct answer no_store = { 451, S("4.3.0"), S("the queue failed, try again later") };
 static const struct answer no_envelope = { 451, S("4.3.0"), S("this transaction is not known here") };
 static const struct answer going_down = { 451, S("4.3.2"), S("the server restarts, try again") };
+static const struct answer too_full = { 452, S("4.2.2"), S("a mailbox that it is for is too full for the message") };
 static const struct answer too_large = { 552, S("5.3.4"), S("the message is too large") };
 
 /* ---- ends ---- */
@@ -154,12 +155,11 @@ static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
 		return OK;
 	if (s->state != BODY)
 		return FAIL(STATE);
-	uint64_t most = s->q->service->conf->smtp.message_max;
-	if (most > s->message->size_max)
-		most = s->message->size_max;
 	s->got += m->bytes.n;
-	if (s->got > most)
+	if (s->got > s->q->service->conf->smtp.message_max)
 		return refuse_early(s, &too_large);
+	if (s->got > s->message->size_max)
+		return refuse_early(s, &too_full);
 	return added(s, body_add(&s->message->body, &s->q->pool, s->message->row.number, m->bytes));
 }
 

@@ -207,7 +207,7 @@ static void test_sizes(void **state)
 	tell_envelope(1, 0, 5000, to_anna, 1);
 	send_begin(&session, 1);
 	send_bytes(&session, str_from(large, 100000));
-	assert_int_equal(hear_queued(&session), 552);
+	assert_int_equal(hear_queued(&session), 452); /* as at RCPT, had the client named the size */
 	send_end(&session, 100000);
 	assert_int_equal(send_message(&session, 2, 7, BODY), 250);
 	/* Around all borders: one chunk, several, inline and file, memory and file. */
