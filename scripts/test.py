@@ -115,10 +115,11 @@ def count_meson(path):
     return passed, failed, skipped
 
 
-def run_pytest(build, folder, limit=1200):
-    report = ROOT / build / f"pytest-{folder.replace('/', '-')}.xml"
+def run_pytest(build, *places, limit=1200):
+    """The tests of these folders or files."""
+    report = ROOT / build / f"pytest-{places[0].replace('/', '-')}.xml"
     report.unlink(missing_ok=True)
-    clean_end = execute([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", folder], limit,
+    clean_end = execute([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *places], limit,
                         {"SIEGEL_BUILD": str(ROOT / build), "PYTHONDONTWRITEBYTECODE": "1"})
     counts = count_junit(report)
     return counts if clean_end or counts[1] > 0 else (counts[0], counts[1] + 1, counts[2])
@@ -162,6 +163,9 @@ def has(pattern):
 
 # ---- the stages ------------------------------------------------------------------------------------------------------
 
+# What speaks to the server from outside, friend and foe; the rest of test/integration watches its processes.
+ASAN_INTEGRATION = tuple(f"test/integration/test_{name}.py" for name in ("clients", "imap_attacks", "logins", "smtp_attacks"))
+
 STAGES = [
     #     name            what it shows                                     build      runner       arguments                      tests are here
     Stage("house",        "the rules of the house hold",                    "b",       run_meson,   ("house",),                    has("tools/check_*.py")),
@@ -180,6 +184,7 @@ STAGES = [
     Stage("script-asan",  "the same with address and undefined checks",     "b-asan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
     Stage("script-tsan",  "the same, looking for data races",               "b-tsan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
     Stage("integration",  "real peers and real clients",                    "b",       run_pytest,  ("test/integration",),         has("test/integration/test_*.py")),
+    Stage("attacks-asan", "clients and attackers, with address and undefined checks", "b-asan", run_pytest, ASAN_INTEGRATION,     has("test/integration/test_*.py")),
     Stage("confinement",  "break-out attempts inside the roles",            "b",       run_pytest,  ("test/confinement",),         has("test/confinement/test_*.py")),
     Stage("fault",        "full disks and damaged stores",                  "b",       run_pytest,  ("test/fault",),               has("test/fault/test_*.py")),
     Stage("crash",        "kill -9 and power cuts",                         "b",       run_pytest,  ("test/crash",),               has("test/crash/test_*.py")),
