@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a message on its way out: in pieces from where it is to the connection, each piece with a deadline of its
+ * own, through smtp_outgoing, so that no line end of ours is a strange one. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "proto/mime/seven_bit.h"
+#include "proto/smtp/outgoing.h"
+#include "role/sender/session.h"
+
+enum { PIECE = 8 << 10, CONVERT_MAX = 64 << 20, CONVERT_BUDGET = 96 << 20 };
+
+/* Exactly n bytes of the message from a position on. */
+static err read_at(const struct job *j, uint64_t at, char *to, size_t n)
+{
+	if (j->file < 0) {
+		memcpy(to, j->bytes.p + at, n);
+		return OK;
+	}
+	for (size_t have = 0; have < n;) {
+		ssize_t got = pread(j->file, to + have, n - have, (off_t)(at + have));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return FAIL(DAMAGED);
+		have += (size_t)got;
+	}
+	return OK;
+}
+
+static size_t piece_of(const struct job *j, uint64_t at)
+{
+	return j->size - at < PIECE ? (size_t)(j->size - at) : PIECE;
+}
+
+static err has_eight_bit(const struct job *j, bool *out)
+{
+	char room[PIECE];
+	bool found = false;
+	for (uint64_t at = 0; at < j->size && !found; at += PIECE) {
+		size_t n = piece_of(j, at);
+		TRY(read_at(j, at, room, n));
+		for (size_t i = 0; i < n; i++)
+			found = found || (unsigned char)room[i] >= 0x80;
+	}
+	*out = found;
+	return OK;
+}
+
+/* smtp_outgoing changes no length but that of an unfinished last line. */
+static err size_of(const struct job *j, uint64_t *out)
+{
+	char last[2] = "";
+	size_t n = j->size < 2 ? (size_t)j->size : 2;
+	TRY(read_at(j, j->size - n, last, n));
+	const bool finished = j->size == 0 || str_eq(str_from(last, n), S("\r\n"));
+	*out = finished ? j->size : j->size + 2;
+	return OK;
+}
+
+err content_prepare(struct session *s, const struct job *j, struct content *out)
+{
+	struct content c = { .job = j };
+	TRY(size_of(j, &c.size));
+	if (!offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME))
+		TRY(has_eight_bit(j, &c.converts));
+	if (c.converts && j->size > CONVERT_MAX)
+		return FAIL(UNSUPPORTED);
+	*out = c;
+	return OK;
+}
+
+static err put(struct session *s, const struct buf *b)
+{
+	io_deadline(s->io, (int64_t)s->conf->data_timeout * 1000);
+	io_put(s->io, buf_str(b));
+	return io_flush(s->io);
+}
+
+static err send_plainly(struct session *s, const struct content *c, bool bdat)
+{
+	char in[PIECE], room[2 * PIECE + 4];
+	struct smtp_outgoing o = smtp_outgoing_start(!bdat);
+	for (uint64_t at = 0; at < c->job->size; at += PIECE) {
+		struct buf out = BUF_ON(room);
+		size_t n = piece_of(c->job, at);
+		TRY(read_at(c->job, at, in, n));
+		smtp_outgoing_add(&o, str_from(in, n), &out);
+		TRY(put(s, &out));
+	}
+	struct buf out = BUF_ON(room);
+	smtp_outgoing_end(&o, &out);
+	if (!bdat)
+		buf_add(&out, S(".\r\n"));
+	return put(s, &out);
+}
+
+/* RFC 6152 3: MIME parts that hold 8-bit text are encoded. The structure must be seen as a whole. */
+static err send_converted(struct session *s, const struct content *c, struct arena *a)
+{
+	char in[PIECE], room[2 * PIECE + 4];
+	struct mime_parts parts;
+	struct mime_seven_bit plan;
+	char *whole = NEW(a, char, c->job->size + 1);
+	if (whole == NULL)
+		return FAIL(MEMORY);
+	TRY(read_at(c->job, 0, whole, (size_t)c->job->size));
+	str message = str_from(whole, (size_t)c->job->size);
+	TRY(mime_parts_parse(a, message, &parts));
+	TRY(mime_seven_bit_plan(a, message, parts, &plan));
+	struct smtp_outgoing o = smtp_outgoing_start(true);
+	struct buf piece = BUF_ON(in), out = BUF_ON(room);
+	while (mime_seven_bit_next(&plan, &piece)) {
+		smtp_outgoing_add(&o, buf_str(&piece), &out);
+		TRY(put(s, &out));
+		piece.n = out.n = 0;
+	}
+	smtp_outgoing_end(&o, &out);
+	buf_add(&out, S(".\r\n"));
+	return put(s, &out);
+}
+
+err content_send(struct session *s, const struct content *content, bool bdat)
+{
+	if (bdat) /* RFC 3030 2 */
+		line_put(s, "BDAT %llu LAST", (unsigned long long)content->size);
+	if (!content->converts)
+		return send_plainly(s, content, bdat);
+	struct arena *a = arena_new("conversion", CONVERT_BUDGET);
+	err e = send_converted(s, content, a);
+	arena_free(&a);
+	return e;
+}

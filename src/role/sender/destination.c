@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A destination finds out once for all of its mail where its servers are; connections then go through the hosts on their
+ * own. The lists of waiting jobs and of connections are shared with the sessions' threads, under sender.lock. */
+#include <stdio.h>
+
+#include "os/clock.h"
+#include "os/random.h"
+#include "base/hash.h"
+#include "role/sender/sender.h"
+
+enum { DESTINATION_BUDGET = 256 << 10, FRESH_MS = 300000, REST_MS = 30000 };
+
+static struct hash_key hash_key;
+
+void destinations_init(struct sender *s)
+{
+	random_bytes(&hash_key, sizeof hash_key);
+	s->key = &hash_key;
+}
+
+static struct destination **bucket_of(struct sender *s, str name)
+{
+	return &s->destinations[hash_of(s->key, name) % SENDER_BUCKETS];
+}
+
+static struct destination *make(struct sender *s, str name, enum security_wish wish)
+{
+	struct arena *a = arena_new("destination", DESTINATION_BUDGET);
+	struct destination *d = NEW(a, struct destination, 1);
+	struct destination **bucket = bucket_of(s, name);
+	*d = (struct destination){ .next_bucket = *bucket,
+		.sender = s,
+		.arena = a,
+		.name = arena_copy(a, name),
+		.wish = wish,
+		.route = route_find(s, name),
+		.progress = DESTINATION_ASKING };
+	*bucket = d;
+	return d;
+}
+
+static bool has_open_questions(const struct destination *d)
+{
+	if (d->progress == DESTINATION_ASKING && d->known_since != 0)
+		return true;
+	for (size_t i = 0; i < d->hosts_count; i++)
+		if (d->hosts[i].state == HOST_ASKED)
+			return true;
+	return false;
+}
+
+static bool is_in_use(const struct destination *d)
+{
+	return d->first != NULL || d->connections != NULL || d->watchers > 0 || has_open_questions(d);
+}
+
+static void detach(struct destination *d)
+{
+	struct destination **at = bucket_of(d->sender, d->name);
+	while (*at != d)
+		at = &(*at)->next_bucket;
+	*at = d->next_bucket;
+	d->detached = true;
+}
+
+static void forget(void *to)
+{
+	struct destination *d = to;
+	if (is_in_use(d))
+		return;
+	if (!d->detached)
+		detach(d);
+	struct arena *a = d->arena;
+	arena_free(&a);
+}
+
+void destination_rest(struct destination *d)
+{
+	if (!is_in_use(d))
+		loop_timer_start(d->sender->service->loop, &d->timer, REST_MS, forget, d);
+}
+
+/* What was looked up long ago, and what could not be looked up, is asked for anew: the resolver remembers what it may. */
+static bool is_stale(const struct destination *d)
+{
+	return !has_open_questions(d) &&
+	       (d->progress == DESTINATION_LOST || (d->known_since != 0 && clock_ms() - d->known_since > FRESH_MS));
+}
+
+/* The connections of a stale one go on with what it knew; new mail gets a new one. */
+struct destination *destination_find(struct sender *s, str name, enum security_wish wish)
+{
+	for (struct destination *d = *bucket_of(s, name); d != NULL; d = d->next_bucket) {
+		if (d->wish != wish || !str_eq(d->name, name))
+			continue;
+		if (!is_stale(d))
+			return d;
+		detach(d);
+		destination_rest(d);
+		break;
+	}
+	return make(s, name, wish);
+}
+
+void destination_begin(struct destination *d)
+{
+	loop_timer_stop(d->sender->service->loop, &d->timer);
+	if (d->known_since != 0)
+		return;
+	d->known_since = clock_ms();
+	lookup_hosts(d);
+}
+
+/* ---- jobs ---- */
+
+static enum security_wish wish_of(const struct job *j)
+{
+	/* RFC 8689 5: a notice is not held back for it. */
+	if (j->requires_tls)
+		return j->from.n > 0 ? WISH_REQUIRE : WISH_NOTHING;
+	return j->tls_optional ? WISH_DELIVER : WISH_NOTHING;
+}
+
+static void append(struct destination *d, struct job *j)
+{
+	j->next = NULL;
+	if (d->last != NULL)
+		d->last->next = j;
+	else
+		d->first = j;
+	d->last = j;
+	d->waiting++;
+}
+
+/* A session that waits for mail takes it at once. sender.lock is held. */
+static bool hand_to_idle(struct destination *d)
+{
+	struct connection *c = d->idle;
+	if (c == NULL)
+		return false;
+	d->idle = c->next_idle;
+	struct job *j = d->first;
+	d->first = j->next;
+	if (d->first == NULL)
+		d->last = NULL;
+	d->waiting--;
+	j->state = JOB_UNDERWAY;
+	c->given = j;
+	pthread_cond_signal(&c->wake);
+	return true;
+}
+
+/* As many connections are under way as there is mail that waits. */
+void destination_work(struct destination *d)
+{
+	struct sender *s = d->sender;
+	bool more = d->progress == DESTINATION_KNOWN;
+	while (more) {
+		pthread_mutex_lock(&s->lock);
+		while (d->first != NULL && hand_to_idle(d))
+			;
+		more = d->waiting > d->dialling && s->connections < s->conf->sender.connections;
+		pthread_mutex_unlock(&s->lock);
+		more = more && dial(d);
+	}
+}
+
+static void answer_waiting(struct destination *d, const struct failure *f)
+{
+	struct sender *s = d->sender;
+	pthread_mutex_lock(&s->lock);
+	struct job *j = d->first;
+	d->first = d->last = NULL;
+	d->waiting = 0;
+	pthread_mutex_unlock(&s->lock);
+	for (struct job *next; j != NULL; j = next) {
+		next = j->next;
+		job_answer_rest(j, f);
+		job_end(j);
+	}
+}
+
+static void lose(struct destination *d, const struct failure *f)
+{
+	struct sender *s = d->sender;
+	d->failure = *f;
+	d->reachable = false;
+	LOG(&s->service->log, destination_failed, F_TEXT("destination", d->name), F_TEXT("host", str_of(f->host)),
+		F_TEXT("cause", cause_word(f->cause)), F_TEXT("reason", str_of(f->text)));
+	jobs_say_destination(s, d->name, f->cause == CAUSE_busy ? DESTINATION_BUSY : DESTINATION_UNREACHABLE, f);
+	answer_waiting(d, f);
+}
+
+void destination_take(struct sender *s, struct job *j)
+{
+	struct destination *d = destination_find(s, j->destination, wish_of(j));
+	j->at = d;
+	pthread_mutex_lock(&s->lock);
+	append(d, j);
+	pthread_mutex_unlock(&s->lock);
+	if (d->known_since == 0)
+		destination_begin(d);
+	else
+		destination_work(d);
+}
+
+void destination_go_on(struct destination *d)
+{
+	if (d->progress == DESTINATION_LOST)
+		lose(d, &d->failure);
+	if (d->progress != DESTINATION_KNOWN) {
+		destination_rest(d);
+		return;
+	}
+	/* Connections that wait for the addresses of their host go on; each may go, or end. */
+	struct connection *waiting[64];
+	size_t count = 0;
+	for (struct connection *c = d->connections; c != NULL && count < sizeof waiting / sizeof *waiting; c = c->next)
+		if (c->state == CONNECTION_DIALLING && c->host < d->hosts_count &&
+			d->hosts[c->host].state != HOST_ASKED && !c->timer.running)
+			waiting[count++] = c;
+	for (size_t i = 0; i < count; i++)
+		dial_next(waiting[i]);
+	destination_work(d);
+	destination_rest(d);
+}
+
+void destination_give_up(struct destination *d, const struct failure *f)
+{
+	pthread_mutex_lock(&d->sender->lock);
+	const bool others = d->connections_count > d->dialling, alone = d->dialling == 0;
+	pthread_mutex_unlock(&d->sender->lock);
+	/* While other connections carry mail the destination is there, and only does not want so many of them. */
+	if (others) {
+		jobs_say_destination(d->sender, d->name, DESTINATION_BUSY, f);
+		return;
+	}
+	if (alone)
+		lose(d, f);
+	destination_rest(d);
+}
+
+void destination_worked(struct destination *d)
+{
+	if (!d->reachable)
+		jobs_say_destination(d->sender, d->name, DESTINATION_REACHABLE, NULL);
+	d->reachable = true;
+}

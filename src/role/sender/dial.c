@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the hosts of a destination to one connection that has greeted: host after host in the order of the DNS (RFC 5321
+ * 5.1), and of one host the addresses with a short delay between them, several at a time (RFC 8305 5). Whoever connects
+ * first stays; its greeting is waited for here, where that costs a descriptor and no thread. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "os/fd.h"
+#include "role/sender/sender.h"
+
+enum { ATTEMPT_DELAY_MS = 250 };
+
+static void step(struct connection *c);
+static void on_timer(void *to);
+static void on_attempt(void *to, uint32_t events);
+
+static struct host *host_of(struct connection *c) { return &c->destination->hosts[c->host]; }
+
+static void note(struct connection *c, enum cause cause, const char *status, const char *text)
+{
+	failure_set(&c->failure, cause, false, status, "%s", text);
+	if (c->host < c->destination->hosts_count)
+		snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(host_of(c)->name));
+}
+
+/* ---- attempts ---- */
+
+static void attempt_end(struct attempt *a)
+{
+	loop_remove(a->connection->sender->service->loop, &a->watch);
+	fd_close(&a->fd);
+}
+
+static void attempts_end(struct connection *c)
+{
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+		attempt_end(&c->attempts[i]);
+}
+
+static size_t attempts_open(const struct connection *c)
+{
+	size_t open = 0;
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+		open += c->attempts[i].fd >= 0;
+	return open;
+}
+
+static socklen_t sockaddr_of(const struct address *a, uint16_t port, struct sockaddr_storage *out)
+{
+	*out = (struct sockaddr_storage){ .ss_family = AF_UNSPEC };
+	if (address_is_v4(a)) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->bytes + 12, 4);
+		return sizeof *v4;
+	}
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->bytes, 16);
+	return sizeof *v6;
+}
+
+static bool bind_to(int fd, const struct address *own)
+{
+	struct sockaddr_storage from;
+	socklen_t n = sockaddr_of(own, 0, &from);
+	return bind(fd, (struct sockaddr *)&from, n) == 0;
+}
+
+/* The route's address, or that of the configuration, if it is of the same family. */
+static bool choose_source(struct connection *c, int fd, const struct address *to)
+{
+	const struct route *r = c->destination->route;
+	const struct conf_list *list = &c->sender->conf->sender.bind;
+	struct address own;
+	if (r != NULL && r->has_bind && address_is_v4(&r->bind) == address_is_v4(to))
+		return bind_to(fd, &r->bind);
+	for (size_t i = 0; i < list->count; i++)
+		if (!failed(address_parse(list->items[i], &own)) && address_is_v4(&own) == address_is_v4(to))
+			return bind_to(fd, &own);
+	return true;
+}
+
+/* -1: it failed at once, with errno. */
+static int connect_to(struct connection *c, const struct address *to, uint16_t port)
+{
+	struct sockaddr_storage address;
+	const int yes = 1;
+	socklen_t n = sockaddr_of(to, port, &address);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	if (choose_source(c, fd, to) && (connect(fd, (struct sockaddr *)&address, n) == 0 || errno == EINPROGRESS))
+		return fd;
+	int reason = errno;
+	fd_close(&fd);
+	errno = reason;
+	return -1;
+}
+
+/* Begins an attempt with the next address of the host. False: there is none left, or no room for one. */
+static bool attempt_next(struct connection *c)
+{
+	struct host *h = host_of(c);
+	struct attempt *a = NULL;
+	for (size_t i = 0; i < ATTEMPTS_MAX && a == NULL; i++)
+		if (c->attempts[i].fd < 0)
+			a = &c->attempts[i];
+	while (a != NULL && c->address < h->count) {
+		a->address = h->addresses[c->address++];
+		a->fd = connect_to(c, &a->address, h->port);
+		if (a->fd < 0) {
+			note(c, CAUSE_unreachable, "4.4.1", strerror(errno));
+			continue;
+		}
+		if (!failed(loop_add(c->sender->service->loop, &a->watch, a->fd, EPOLLOUT, on_attempt, a)))
+			return true;
+		fd_close(&a->fd);
+		note(c, CAUSE_local, "4.3.0", "it cannot be waited for");
+	}
+	return false;
+}
+
+/* ---- a connection that stands ---- */
+
+static void on_greeting(void *to, uint32_t events)
+{
+	struct attempt *a = to;
+	struct connection *c = a->connection;
+	(void)events;
+	loop_timer_stop(c->sender->service->loop, &c->timer);
+	loop_remove(c->sender->service->loop, &a->watch);
+	c->fd = a->fd;
+	a->fd = -1;
+	c->used = a->address;
+	c->state = CONNECTION_GREETED;
+	threads_give(c);
+}
+
+static void on_silence(void *to)
+{
+	struct connection *c = to;
+	note(c, CAUSE_timeout, "4.4.2", "it accepted the connection and did not greet");
+	attempts_end(c);
+	c->state = CONNECTION_DIALLING;
+	step(c);
+}
+
+static void connected(struct attempt *a)
+{
+	struct connection *c = a->connection;
+	struct loop *loop = c->sender->service->loop;
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+		if (&c->attempts[i] != a)
+			attempt_end(&c->attempts[i]);
+	c->state = CONNECTION_CONNECTED;
+	c->host_used = c->host;
+	loop_remove(loop, &a->watch);
+	loop_timer_start(loop, &c->timer, (int64_t)c->sender->conf->sender.greeting_timeout * 1000, on_silence, c);
+	if (failed(loop_add(loop, &a->watch, a->fd, EPOLLIN | EPOLLRDHUP, on_greeting, a)))
+		on_silence(c);
+}
+
+static void on_attempt(void *to, uint32_t events)
+{
+	struct attempt *a = to;
+	struct connection *c = a->connection;
+	int reason = 0;
+	socklen_t n = sizeof reason;
+	(void)events;
+	if (getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &reason, &n) == 0 && reason == 0) {
+		connected(a);
+		return;
+	}
+	note(c, CAUSE_unreachable, "4.4.1", strerror(reason));
+	attempt_end(a);
+	/* RFC 8305 5: one that failed does not wait for the delay. */
+	loop_timer_stop(c->sender->service->loop, &c->timer);
+	step(c);
+}
+
+/* ---- from address to address ---- */
+
+static void on_timer(void *to)
+{
+	struct connection *c = to;
+	if (c->address < host_of(c)->count && attempts_open(c) < ATTEMPTS_MAX) {
+		step(c);
+		return;
+	}
+	note(c, CAUSE_timeout, "4.4.1", "no answer to the attempt to connect");
+	attempts_end(c);
+	step(c);
+}
+
+static void wait_for_attempts(struct connection *c)
+{
+	const bool more = c->address < host_of(c)->count && attempts_open(c) < ATTEMPTS_MAX;
+	int64_t wait = more ? ATTEMPT_DELAY_MS : (int64_t)c->sender->conf->sender.connect_timeout * 1000;
+	loop_timer_start(c->sender->service->loop, &c->timer, wait, on_timer, c);
+}
+
+static void give_up(struct connection *c)
+{
+	struct destination *d = c->destination;
+	struct failure f = c->failure;
+	connection_free(c);
+	destination_give_up(d, &f);
+}
+
+/* Does not look at c afterwards: it may be gone. */
+static void step(struct connection *c)
+{
+	struct destination *d = c->destination;
+	while (c->host < d->hosts_count) {
+		struct host *h = host_of(c);
+		if (h->state == HOST_ASKED)
+			return; /* destination_go_on() comes back */
+		if (h->state == HOST_UNKNOWN) {
+			lookup_host(d, h);
+			return;
+		}
+		if (h->state == HOST_USABLE && (attempt_next(c) || attempts_open(c) > 0)) {
+			wait_for_attempts(c);
+			return;
+		}
+		if (h->state == HOST_UNUSABLE && (c->failure.cause == CAUSE_none || !h->failure.final))
+			c->failure = h->failure;
+		c->host++;
+		c->address = 0;
+		c->plain = false;
+	}
+	give_up(c);
+}
+
+void dial_next(struct connection *c)
+{
+	c->state = CONNECTION_DIALLING;
+	step(c);
+}
+
+bool dial(struct destination *d)
+{
+	struct sender *s = d->sender;
+	struct connection *c = calloc(1, sizeof *c);
+	pthread_condattr_t attributes;
+	if (c == NULL)
+		abort();
+	*c = (struct connection){ .sender = s, .destination = d, .fd = -1, .counted = true };
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
+		c->attempts[i] = (struct attempt){ .connection = c, .fd = -1, .watch.fd = -1 };
+	pthread_mutex_lock(&s->lock);
+	c->next = d->connections;
+	if (c->next != NULL)
+		c->next->before = c;
+	d->connections = c;
+	d->connections_count++;
+	const size_t before = d->dialling++;
+	pthread_mutex_unlock(&s->lock);
+	s->connections++;
+	step(c);
+	pthread_mutex_lock(&s->lock);
+	const bool begun = d->dialling > before;
+	pthread_mutex_unlock(&s->lock);
+	return begun;
+}
+
+void connection_free(struct connection *c)
+{
+	struct sender *s = c->sender;
+	struct destination *d = c->destination;
+	loop_timer_stop(s->service->loop, &c->timer);
+	attempts_end(c);
+	fd_close(&c->fd);
+	pthread_mutex_lock(&s->lock);
+	if (c->before != NULL)
+		c->before->next = c->next;
+	else
+		d->connections = c->next;
+	if (c->next != NULL)
+		c->next->before = c->before;
+	d->connections_count--;
+	d->dialling -= c->counted;
+	pthread_mutex_unlock(&s->lock);
+	s->connections--;
+	pthread_cond_destroy(&c->wake);
+	free(c);
+}
