@@ -200,6 +200,76 @@ static void check_relay(struct check *c)
 	}
 }
 
+static bool is_one_of(str word, const char *words)
+{
+	str rest = str_of(words), one;
+	while (str_word(&rest, ' ', &one))
+		if (str_eq(word, one))
+			return true;
+	return false;
+}
+
+static bool is_host(str text)
+{
+	struct address address;
+	return is_domain(text) || !failed(address_parse(text, &address));
+}
+
+/* NULL: it may stand there. */
+static const char *route_objection(const struct conf_entry *e)
+{
+	struct address address;
+	uint64_t port;
+	if (str_eq(e->key, S("host")))
+		return is_host(e->value) ? NULL : "host is a name or an IP address";
+	if (str_eq(e->key, S("port")))
+		return failed(str_number(e->value, UINT16_MAX, &port)) || port == 0 ? "port is a number up to 65535"
+										    : NULL;
+	if (str_eq(e->key, S("protocol")))
+		return is_one_of(e->value, "smtp lmtp") ? NULL : "protocol is smtp or lmtp";
+	if (str_eq(e->key, S("tls")))
+		return is_one_of(e->value, "none may encrypt verify dane")
+			       ? NULL
+			       : "tls is none, may, encrypt, verify or dane";
+	if (str_eq(e->key, S("bind")))
+		return failed(address_parse(e->value, &address)) ? "bind is an IP address" : NULL;
+	if (str_eq(e->key, S("helo")))
+		return is_domain(e->value) ? NULL : "helo is a name";
+	if (str_eq(e->key, S("auth")))
+		return NULL;
+	return "a route has host, port, protocol, tls, auth, helo and bind";
+}
+
+static void check_routes(struct check *c)
+{
+	const struct conf_map *table = &c->conf->routes.table;
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_entry *e = &table->items[i];
+		const char *why = route_objection(e);
+		if (!is_domain(e->name) && !str_eq(e->name, S("*")))
+			why = "a route is for a domain, or for * (all others)";
+		if (str_eq(e->key, S("protocol")) && str_eq(e->value, S("lmtp")) &&
+			conf_map_find(table, e->name, S("host")) == NULL)
+			why = "LMTP needs a host";
+		if (why != NULL)
+			complain(c, "routes", "table", "%.*s: %s", ARG(e->name), why);
+	}
+}
+
+static void check_sender(struct check *c)
+{
+	const struct conf_sender *s = &c->conf->sender;
+	struct address address;
+	for (size_t i = 0; i < s->bind.count; i++)
+		if (failed(address_parse(s->bind.items[i], &address)))
+			complain(c, "sender", "bind", "\"%.*s\" is not an IP address", ARG(s->bind.items[i]));
+	if (s->helo.n > 0 && !is_domain(s->helo))
+		complain(c, "sender", "helo", "\"%.*s\" is not a name", ARG(s->helo));
+	if (s->sessions_max > s->connections)
+		complain(c, "sender", "sessions_max", "is larger than sender.connections");
+}
+
+
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
@@ -221,5 +291,7 @@ size_t conf_check(const struct conf *conf, conf_complain *fn, void *to)
 	check_limits(&c);
 	check_relay(&c);
 	check_resolver(&c);
+	check_sender(&c);
+	check_routes(&c);
 	return c.count;
 }

@@ -72,6 +72,12 @@ struct conf_mailbox {
 struct conf_resolver {
 #include "conf/resolver.def"
 };
+struct conf_sender {
+#include "conf/sender.def"
+};
+struct conf_routes {
+#include "conf/routes.def"
+};
 #undef SETTING
 
 struct conf {

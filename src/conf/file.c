@@ -256,8 +256,11 @@ static bool is_name(struct reader *r, const yaml_node_t *key)
 static void read_section(struct reader *r, yaml_node_t *key, yaml_node_t *body)
 {
 	str section = scalar_of(key);
+	const struct conf_setting *whole = conf_find(section, S("table"));
 	if (!conf_has_section(section))
 		unknown_section(r, line_of(key), section);
+	else if (body->type == YAML_MAPPING_NODE && whole != NULL)
+		read_map(r, whole, body); /* the section is one table, of names that we do not know */
 	else if (body->type == YAML_MAPPING_NODE)
 		for (yaml_node_pair_t *at = body->data.mapping.pairs.start; at < body->data.mapping.pairs.top; at++) {
 			yaml_node_t *name = yaml_document_get_node(&r->document, at->key);

@@ -11,7 +11,7 @@ struct conf_source {
 	str name;             /* for messages: "siegel.yaml" */
 	const str *overrides; /* SECTION.NAME=VALUE each; they win over the file */
 	size_t overrides_count;
-	bool forgiving;          /* mistakes are told, but what is right is taken all the same */
+	bool forgiving;                      /* mistakes are told, but what is right is taken all the same */
 	void (*mistake)(void *to, str text); /* one line: "siegel.yaml:7: smtp.message_max: ..." */
 	void *to;
 };

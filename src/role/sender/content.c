@@ -8,7 +8,7 @@
 #include "proto/smtp/outgoing.h"
 #include "role/sender/session.h"
 
-enum { PIECE = 8 << 10, CONVERT_MAX = 64 << 20, CONVERT_BUDGET = 96 << 20 };
+enum { PIECE = 8 << 10, END_ROOM = 16, CONVERT_MAX = 64 << 20, CONVERT_BUDGET = 96 << 20 };
 
 /* Exactly n bytes of the message from a position on. */
 static err read_at(const struct job *j, uint64_t at, char *to, size_t n)
@@ -77,28 +77,35 @@ static err put(struct session *s, const struct buf *b)
 	return io_flush(s->io);
 }
 
+static void finish(struct smtp_outgoing *o, bool bdat, struct buf *out)
+{
+	smtp_outgoing_end(o, out);
+	if (!bdat)
+		buf_add(out, S(".\r\n"));
+}
+
 static err send_plainly(struct session *s, const struct content *c, bool bdat)
 {
-	char in[PIECE], room[2 * PIECE + 4];
+	char in[PIECE], room[2 * PIECE + END_ROOM];
 	struct smtp_outgoing o = smtp_outgoing_start(!bdat);
-	for (uint64_t at = 0; at < c->job->size; at += PIECE) {
+	uint64_t at = 0;
+	do {
 		struct buf out = BUF_ON(room);
 		size_t n = piece_of(c->job, at);
 		TRY(read_at(c->job, at, in, n));
 		smtp_outgoing_add(&o, str_from(in, n), &out);
+		at += n;
+		if (at == c->job->size)
+			finish(&o, bdat, &out);
 		TRY(put(s, &out));
-	}
-	struct buf out = BUF_ON(room);
-	smtp_outgoing_end(&o, &out);
-	if (!bdat)
-		buf_add(&out, S(".\r\n"));
-	return put(s, &out);
+	} while (at < c->job->size);
+	return OK;
 }
 
 /* RFC 6152 3: MIME parts that hold 8-bit text are encoded. The structure must be seen as a whole. */
 static err send_converted(struct session *s, const struct content *c, struct arena *a)
 {
-	char in[PIECE], room[2 * PIECE + 4];
+	char in[PIECE], room[2 * PIECE + END_ROOM];
 	struct mime_parts parts;
 	struct mime_seven_bit plan;
 	char *whole = NEW(a, char, c->job->size + 1);
@@ -115,8 +122,7 @@ static err send_converted(struct session *s, const struct content *c, struct are
 		TRY(put(s, &out));
 		piece.n = out.n = 0;
 	}
-	smtp_outgoing_end(&o, &out);
-	buf_add(&out, S(".\r\n"));
+	finish(&o, false, &out);
 	return put(s, &out);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The conversation with `queue`. What has ended is kept until the queue has stored it, so that nothing is sent twice when
  * the queue is restarted in between. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,16 +11,6 @@
 #include "ipc/conversation.h"
 
 enum { RETRY_MS = 50, OUTCOMES_MAX = 49152, RECIPIENTS_ROOM = 4096 };
-
-void failure_set(struct failure *f, enum cause cause, bool final, const char *status, const char *format, ...)
-{
-	va_list list;
-	*f = (struct failure){ .cause = cause, .final = final };
-	snprintf(f->status, sizeof f->status, "%s", status);
-	va_start(list, format);
-	vsnprintf(f->text, sizeof f->text, format, list);
-	va_end(list);
-}
 
 void job_answer(struct job *j, struct target *t, const struct outcome *o)
 {
@@ -110,8 +99,7 @@ static err send_result(struct job *j)
 		.last = true,
 		.outcomes = buf_str(&records) };
 	struct msg_returned back = { .job = j->number };
-	return j->returned ? msg_send_returned(&s->queue.channel, 0, &back)
-			   : msg_send_result(&s->queue.channel, 0, &m);
+	return j->returned ? msg_send_returned(&s->queue.channel, 0, &back) : msg_send_result(&s->queue.channel, 0, &m);
 }
 
 static void send_all(void *to);
@@ -330,7 +318,4 @@ void jobs_attach(struct sender *s, int fd)
 		peer_close(&s->queue);
 }
 
-void jobs_init(struct sender *s)
-{
-	peer_init(&s->queue, s->service, &queue_kind, s);
-}
+void jobs_init(struct sender *s) { peer_init(&s->queue, s->service, &queue_kind, s); }

@@ -95,7 +95,8 @@ static void take_order(struct destination *d, const struct dns_answer *a)
 		lost(d, CAUSE_loop, true, "5.4.6", S("this server itself is the domain's best mail server"));
 		return;
 	case MX_NONE:
-		lost(d, CAUSE_domain, true, "5.4.4", S("none of the domain's mail servers has a name that could be one"));
+		lost(d, CAUSE_domain, true, "5.4.4",
+			S("none of the domain's mail servers has a name that could be one"));
 		return;
 	case MX_USABLE:
 	default:
@@ -231,8 +232,8 @@ static void have_addresses(struct destination *d, struct host *h)
 /* Only what another domain says is held to the public Internet; a route is the administrator's word. */
 static void add_address(struct destination *d, struct host *h, const struct address *a)
 {
-	const bool free = d->sender->conf->sender.allow_private_destinations ||
-			  (d->route != NULL && d->route->host.n > 0);
+	const bool free =
+		d->sender->conf->sender.allow_private_destinations || (d->route != NULL && d->route->host.n > 0);
 	const char *what = free ? NULL : address_unreachable(a);
 	if (what != NULL) {
 		h->unreachable = true;

@@ -67,7 +67,7 @@ enum job_state { JOB_WAITING, JOB_UNDERWAY, JOB_DONE };
 
 /* One message for recipients of one destination. It belongs to the main loop, except while a session has it underway. */
 struct job {
-	struct job *next;                 /* of those that wait at a destination, or are done */
+	struct job *next;                  /* of those that wait at a destination, or are done */
 	struct job *next_all, *before_all; /* of all that queue has not noted yet */
 	struct sender *sender;
 	struct arena *arena;
@@ -137,10 +137,10 @@ struct host {
 	/* Known once it is usable. */
 	struct address addresses[HOST_ADDRESSES_MAX]; /* in the order in which they are tried */
 	size_t count;
-	enum evidence evidence;   /* of the addresses */
+	enum evidence evidence; /* of the addresses */
 	enum dane_demand dane;
-	str tlsa_base;            /* the name that the records were found under */
-	str tlsa_second;          /* asked for when there are none under the first; or absent */
+	str tlsa_base;   /* the name that the records were found under */
+	str tlsa_second; /* asked for when there are none under the first; or absent */
 	struct tlsa_record records[HOST_RECORDS_MAX];
 	size_t records_count; /* usable ones */
 	/* Why it is not. */
@@ -237,8 +237,8 @@ struct connection {
 	pthread_cond_t wake;
 	struct job *given;
 	bool counted; /* among those that dial: it has no job yet; guarded by sender.lock */
-	bool worked; /* a server has answered in it: it is no failure of the destination */
-	bool again;  /* the same address once more */
+	bool worked;  /* a server has answered in it: it is no failure of the destination */
+	bool again;   /* the same address once more */
 };
 
 /* Begins another connection to a destination. False: it has come to nothing already. */

@@ -9,7 +9,14 @@
 #include "base/base64.h"
 #include "os/clock.h"
 
-enum { INPUT_ROOM = 4096, OUTPUT_ROOM = 16 << 10, MESSAGE_BUDGET = 256 << 10, MESSAGES_MAX = 100, CEILING_S = 7200, GOODBYE_MS = 2000 };
+enum {
+	INPUT_ROOM = 4096,
+	OUTPUT_ROOM = 16 << 10,
+	MESSAGE_BUDGET = 256 << 10,
+	MESSAGES_MAX = 100,
+	CEILING_S = 7200,
+	GOODBYE_MS = 2000
+};
 
 /* ---- lines and replies ---- */
 
@@ -67,93 +74,12 @@ err command(struct session *s, const char *format, ...)
 	return reply_read(s, s->conf->command_timeout);
 }
 
-/* ---- words for failures ---- */
-
-static void set_host(struct failure *f, const struct session *s)
-{
-	snprintf(f->host, sizeof f->host, "%.*s", ARG(s->host->name));
-}
-
-void failure_of_error(struct failure *f, const struct session *s, err e, const char *when)
-{
-	switch (e.code) {
-	case ERR_TIMEOUT:
-		failure_set(f, CAUSE_timeout, false, "4.4.2", "the server went silent %s", when);
-		break;
-	case ERR_CLOSED:
-		failure_set(f, CAUSE_unreachable, false, "4.4.2", "the server closed the connection %s", when);
-		break;
-	case ERR_TLS:
-		failure_set(f, CAUSE_tls, false, "4.4.2", "the encryption broke down %s", when);
-		break;
-	case ERR_SYNTAX:
-	case ERR_LIMIT:
-	case ERR_STATE:
-		failure_set(f, CAUSE_protocol, false, "4.5.0", "the server does not speak SMTP as it should, %s", when);
-		break;
-	default:
-		failure_set(f, CAUSE_local, false, "4.3.0", "%s %s", err_text(e), when);
-	}
-	set_host(f, s);
-}
-
-static bool subject_is(const struct smtp_reply *r, const char *text)
-{
-	return r->enhanced.n > 2 && str_starts(str_after(r->enhanced, 2), str_of(text));
-}
-
-static enum cause cause_of(const struct smtp_reply *r, enum stage stage)
-{
-	if (r->code == 552 || subject_is(r, "3.4") || subject_is(r, "2.3"))
-		return subject_is(r, "2.2") ? CAUSE_full : CAUSE_size;
-	if (subject_is(r, "2.2"))
-		return CAUSE_full;
-	if (r->code == 421 || (r->code < 500 && stage == AT_GREETING))
-		return CAUSE_busy;
-	if (stage == AT_LOGIN)
-		return CAUSE_route;
-	if (subject_is(r, "7.10") || subject_is(r, "7.30"))
-		return CAUSE_tls;
-	if (subject_is(r, "6.7"))
-		return CAUSE_capability;
-	if (stage == AT_GREETING || stage == AT_MAIL)
-		return r->code >= 500 ? CAUSE_sender : CAUSE_busy;
-	if (subject_is(r, "7."))
-		return stage == AT_END ? CAUSE_content : CAUSE_sender;
-	if (stage == AT_RCPT && r->code >= 500 && (subject_is(r, "1.") || subject_is(r, "2.1") || r->enhanced.n == 0))
-		return CAUSE_recipient;
-	if (stage == AT_END && r->code >= 500)
-		return CAUSE_content;
-	return r->code < 500 ? CAUSE_busy : CAUSE_refused;
-}
-
-void failure_of_reply(struct failure *f, const struct session *s, enum stage stage)
-{
-	const struct smtp_reply *r = &s->reply;
-	/* RFC 5321 4.5.3.1.10: at RCPT 552 means too many recipients, and should have been 452. */
-	const bool too_many = stage == AT_RCPT && r->code == 552 && !subject_is(r, "2.2") && !subject_is(r, "3.4");
-	const bool is_reply = r->code >= 400;
-	const bool final = r->code >= 500 && stage >= AT_MAIL && !too_many;
-	if (!is_reply) {
-		failure_set(f, CAUSE_protocol, false, "4.5.0", "a reply out of turn: %d", r->code);
-	} else {
-		char status[STATUS_MAX] = "";
-		if (r->enhanced.n > 0 && (r->enhanced.p[0] == '5') == final)
-			snprintf(status, sizeof status, "%.*s", ARG(r->enhanced));
-		else
-			snprintf(status, sizeof status, final ? "5.0.0" : "4.0.0");
-		failure_set(f, cause_of(r, stage), final, status, "%.*s", ARG(r->text));
-		f->code = (unsigned)r->code;
-	}
-	set_host(f, s);
-}
-
 /* ---- the beginning ---- */
 
 static bool give_up(struct session *s, enum cause cause, bool final, const char *status, const char *text)
 {
 	failure_set(&s->c->failure, cause, final, status, "%s", text);
-	set_host(&s->c->failure, s);
+	failure_set_host(&s->c->failure, s);
 	return false;
 }
 
@@ -273,12 +199,14 @@ static bool shake_hands(struct session *s)
 		/* CVE-2011-0411, from the other side: what came in plaintext would be taken for what TLS protects. */
 		tls_free(&tls);
 		s->over = true;
-		return give_up(s, CAUSE_protocol, false, "4.5.0", "the server sent plaintext behind its answer to STARTTLS");
+		return give_up(
+			s, CAUSE_protocol, false, "4.5.0", "the server sent plaintext behind its answer to STARTTLS");
 	}
 	if (failed(e)) {
 		s->over = true;
 		snprintf(text, sizeof text, "the TLS handshake failed: %s", tls_failure(tls));
-		LOG(&s->log, tls_failed, F_TEXT("host", s->host->name), F_TEXT("policy", str_of(security_action_name(s->security.action))),
+		LOG(&s->log, tls_failed, F_TEXT("host", s->host->name),
+			F_TEXT("policy", str_of(security_action_name(s->security.action))),
 			F_TEXT("reason", str_of(tls_failure(tls))));
 		if (s->security.action != ACTION_MAY)
 			return needs_tls(s, text);
@@ -348,7 +276,8 @@ static bool log_in(struct session *s)
 	if (s->route == NULL || s->route->login.n == 0)
 		return true;
 	if (s->tls_version == NULL && s->security.action != ACTION_PLAIN)
-		return give_up(s, CAUSE_route, false, "4.7.0", "the route has a login, which does not leave without TLS");
+		return give_up(
+			s, CAUSE_route, false, "4.7.0", "the route has a login, which does not leave without TLS");
 	if (s->offer.mechanisms == 0)
 		return give_up(s, CAUSE_route, false, "4.7.0", "the server offers neither AUTH PLAIN nor AUTH LOGIN");
 	err e = (s->offer.mechanisms & SMTP_MECHANISM_PLAIN) != 0 ? auth_plain(s) : auth_login(s);
@@ -380,7 +309,8 @@ static bool begin(struct session *s)
 	if (!greeting(s) || !hello(s) || !start_tls(s))
 		return false;
 	if (s->security.wants_require && !offers(s, SMTP_EXTENSION_REQUIRETLS))
-		return give_up(s, CAUSE_capability, true, "5.7.30", "the server does not promise to demand TLS of the next one");
+		return give_up(s, CAUSE_capability, true, "5.7.30",
+			"the server does not promise to demand TLS of the next one");
 	return log_in(s);
 }
 

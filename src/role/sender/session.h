@@ -43,6 +43,8 @@ err command(struct session *s, const char *format, ...) __attribute__((format(pr
 /* Adds a line to what will be sent. */
 void line_put(struct session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Names the server as the one who said it. */
+void failure_set_host(struct failure *f, const struct session *s);
 /* What a failure of the connection means, in the words of an outcome. */
 void failure_of_error(struct failure *f, const struct session *s, err e, const char *when);
 /* The same for the latest reply. */

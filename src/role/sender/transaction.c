@@ -11,7 +11,7 @@ struct transaction {
 	struct session *s;
 	struct job *job;
 	struct target *targets[GROUP_MAX];
-	size_t count;              /* of this group */
+	size_t count; /* of this group */
 	bool accepted[GROUP_MAX];
 	size_t accepted_count;
 	struct content content;
@@ -67,7 +67,8 @@ static void delivered(struct transaction *t, struct target *target)
 		.text = s->reply.text };
 	job_answer(t->job, target, &o);
 	LOG(&s->log, message_sent, F_ADDRESS("recipient", target->address), F_TEXT("host", s->host->name),
-		F_TEXT("client", str_of(s->client)), F_TEXT("tls", str_of(s->tls_version != NULL ? s->tls_version : "none")),
+		F_TEXT("client", str_of(s->client)),
+		F_TEXT("tls", str_of(s->tls_version != NULL ? s->tls_version : "none")),
 		F_TEXT("verified", s->proved ? S("yes") : S("no")), F_TEXT("reply", s->reply.text));
 }
 
@@ -102,10 +103,8 @@ static void add_dsn(struct buf *b, const struct target *target)
 	static const struct {
 		unsigned bit;
 		str word;
-	} words[] = { { SMTP_NOTIFY_NEVER, { "NEVER", 5 } },
-		{ SMTP_NOTIFY_SUCCESS, { "SUCCESS", 7 } },
-		{ SMTP_NOTIFY_FAILURE, { "FAILURE", 7 } },
-		{ SMTP_NOTIFY_DELAY, { "DELAY", 5 } } };
+	} words[] = { { SMTP_NOTIFY_NEVER, { "NEVER", 5 } }, { SMTP_NOTIFY_SUCCESS, { "SUCCESS", 7 } },
+		{ SMTP_NOTIFY_FAILURE, { "FAILURE", 7 } }, { SMTP_NOTIFY_DELAY, { "DELAY", 5 } } };
 	bool first = true;
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if ((target->notify & words[i].bit) == 0)
@@ -296,12 +295,14 @@ static bool is_possible(struct transaction *t)
 	struct session *s = t->s;
 	const struct job *j = t->job;
 	if (j->utf8 && !offers(s, SMTP_EXTENSION_SMTPUTF8)) /* RFC 6531 3.5 */
-		return refuse_all(t, CAUSE_capability, "5.6.7", "the server does not take addresses or headers beyond ASCII");
+		return refuse_all(
+			t, CAUSE_capability, "5.6.7", "the server does not take addresses or headers beyond ASCII");
 	if (s->offer.size_max > 0 && j->size > s->offer.size_max)
 		return refuse_all(t, CAUSE_size, "5.3.4", "the message is larger than the server takes");
 	err e = content_prepare(s, j, &t->content);
 	if (e.code == ERR_UNSUPPORTED)
-		return refuse_all(t, CAUSE_capability, "5.6.3", "the message cannot be put into a form that the server takes");
+		return refuse_all(
+			t, CAUSE_capability, "5.6.3", "the message cannot be put into a form that the server takes");
 	if (failed(e)) {
 		struct failure f;
 		failure_set(&f, CAUSE_local, false, "4.3.0", "the message cannot be read: %s", err_text(e));
@@ -342,7 +343,8 @@ bool transaction_run(struct session *s, struct job *j)
 			answer_error(&t, e);
 	}
 	struct failure rest;
-	failure_set(&rest, CAUSE_busy, false, "4.4.2", "the server ended the connection before it came to this recipient");
+	failure_set(
+		&rest, CAUSE_busy, false, "4.4.2", "the server ended the connection before it came to this recipient");
 	job_answer_rest(j, &rest);
 	s->log.message = NO_STR;
 	return true;

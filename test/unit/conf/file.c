@@ -34,6 +34,13 @@ static const struct {
 	{ HOST "relay:\n  relay_networks:\n", NULL, "" },
 	{ HOST "resolver:\n  stub:\n    a.test: [127.0.0.1@53, 2001:db8::1]\n    b.test: ::1\n  forward: [2001:db8::1]\n", NULL, "" },
 	{ HOST "resolver:\n  stub: {}\n", NULL, "" },
+	{ HOST "routes: {remote.test: {host: 192.0.2.1, port: 24, protocol: lmtp, tls: none, auth: x}, '*': {host: smart.test}}\n", NULL, "" },
+	{ HOST "routes:\n  a.test: {tls: encrypt}\n", NULL, "" },
+	{ HOST "routes: {a.test: {hosts: x, port: 0, tls: yes}, b.test: {protocol: lmtp}}\n", NULL,
+		"f:2: routes.table: a.test: a route has host, port, protocol, tls, auth, helo and bind\n"
+		"f:2: routes.table: a.test: port is a number up to 65535\n"
+		"f:2: routes.table: a.test: tls is none, may, encrypt, verify or dane\n"
+		"f:2: routes.table: b.test: LMTP needs a host\n" },
 	{ HOST "resolver:\n  stub:\n", NULL, "" },
 	{ HOST "resolver: {stub: {a: [2001:db8::1, 2001::g], b: {c: x}, d: '127.0.0.1@x'}}\n", NULL,
 		"f:2: resolver.stub: \"2001::g\" is not an IP address, or one with a port as 127.0.0.1@5300\n"

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/sender/sender.h"
+
+static const struct role role_sender = {
+	.name = "sender",
+	.prepare = sender_prepare,
+	.channel = sender_channel,
+	.key = sender_key,
+	.start = sender_start,
+	.retire = sender_retire,
+};
+
+int main(int argc, char **argv) { return role_main(&role_sender, argc, argv); }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "role/sender/sender.h"
+
+static const str *setting(const struct sender *s, str name, const char *key)
+{
+	return conf_map_find(&s->conf->routes.table, name, str_of(key));
+}
+
+static str text_of(const struct sender *s, str name, const char *key)
+{
+	const str *value = setting(s, name, key);
+	return value != NULL ? *value : S("");
+}
+
+static enum security_setting tls_of(str word)
+{
+	static const char *const words[] = { "", "none", "may", "encrypt", "verify", "dane" };
+	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+		if (str_eq(word, str_of(words[i])))
+			return (enum security_setting)i;
+	return SECURITY_UNSAID;
+}
+
+static bool is_known(const struct sender *s, str name)
+{
+	for (size_t i = 0; i < s->routes_count; i++)
+		if (str_eq_nocase(s->routes[i].name, name))
+			return true;
+	return false;
+}
+
+void routes_init(struct sender *s)
+{
+	const struct conf_map *table = &s->conf->routes.table;
+	s->routes = NEW(s->service->arena, struct route, table->count + 1);
+	for (size_t i = 0; s->routes != NULL && i < table->count; i++) {
+		str name = table->items[i].name;
+		uint64_t port = 0;
+		if (is_known(s, name))
+			continue;
+		struct route *r = &s->routes[s->routes_count++];
+		*r = (struct route){ .name = name,
+			.host = text_of(s, name, "host"),
+			.lmtp = str_eq(text_of(s, name, "protocol"), S("lmtp")),
+			.tls = tls_of(text_of(s, name, "tls")),
+			.helo = text_of(s, name, "helo") };
+		IGNORE(str_number(text_of(s, name, "port"), UINT16_MAX, &port)); /* conf_check() has looked */
+		r->port = (uint16_t)port;
+		r->has_bind = !failed(address_parse(text_of(s, name, "bind"), &r->bind));
+	}
+}
+
+const struct route *route_find(const struct sender *s, str domain)
+{
+	const struct route *any = NULL;
+	for (size_t i = 0; i < s->routes_count; i++) {
+		if (str_eq_nocase(s->routes[i].name, domain))
+			return &s->routes[i];
+		if (str_eq(s->routes[i].name, S("*")))
+			any = &s->routes[i];
+	}
+	return any;
+}
+
+static void give_login(struct sender *s, str name, str login, str password)
+{
+	for (size_t i = 0; i < s->routes_count; i++)
+		if (str_eq(text_of(s, s->routes[i].name, "auth"), name)) {
+			s->routes[i].login = arena_copy(s->service->arena, login);
+			s->routes[i].password = arena_copy(s->service->arena, password);
+		}
+}
+
+void routes_logins(struct sender *s, str text)
+{
+	str line, name, login;
+	while (str_word(&text, '\n', &line)) {
+		line = str_trim(line);
+		if (line.n > 0 && line.p[0] != '#' && str_cut(&line, ' ', &name) && str_cut(&line, ' ', &login))
+			give_login(s, name, login, line);
+	}
+}

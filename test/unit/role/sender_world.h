@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sender between a queue, a resolver and a mail server that are all played by the test. The server follows a script, a
+ * text of steps, one a line:
+ *
+ *     S text      says the line           H text   hears a line that must begin so
+ *     B           hears a body to its dot, kept in heard_body      D n   hears n octets, kept there too
+ *     R text      says that, byte for byte (\r and \n as escapes)  T     takes over with TLS
+ *     W n         waits n milliseconds    Z n      says endless bytes, n of them, one every 100 ms if n is 0
+ *     E           everything that still comes is heard until the client hangs up
+ *     A           accepts one more connection, of which the rest speaks
+ */
+#pragma once
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fake_service.h"
+#include "os/fd.h"
+#include "role/sender/sender.h"
+#include "tls/tls.h"
+
+#define CONVERSATION "ipc/queue_sender.def"
+#include "ipc/conversation.h"
+
+enum { HEARD_MAX = 1 << 16, TARGETS_SHOWN = 4 };
+
+struct shown {
+	bool has;
+	unsigned kind, cause, code;
+	char status[20], text[500];
+	bool dsn, final;
+};
+
+static struct world {
+	struct fake_service fake;
+	struct sender *sender;
+	struct channel queue, resolver;
+	struct frame queue_in, queue_out, resolver_in, resolver_out, scratch;
+	/* the server */
+	int listener;
+	uint16_t port;
+	const char *script;
+	pthread_t thread;
+	struct tls_server *tls;
+	char heard[HEARD_MAX], body[HEARD_MAX], complaint[400];
+	size_t heard_n, body_n;
+	/* what the queue was told */
+	struct shown shown[TARGETS_SHOWN];
+	bool ended, returned;
+	unsigned destination_state, destinations_told, results;
+	uint64_t credit, last_job;
+	/* the DNS */
+	err (*answer)(struct world *w, const struct msg_lookup *m, uint32_t tag);
+	unsigned questions;
+} world;
+
+/* ---- the server ---- */
+
+static void hear_line(struct world *w, struct io *io, const char *want)
+{
+	str line;
+	err e = io_line(io, &line);
+	int n = failed(e) ? snprintf(w->heard + w->heard_n, HEARD_MAX - w->heard_n, "<%s>\n", err_text(e))
+			  : snprintf(w->heard + w->heard_n, HEARD_MAX - w->heard_n, "%.*s\n", ARG(line));
+	w->heard_n += (size_t)n;
+	if ((failed(e) || !str_starts(line, str_of(want))) && w->complaint[0] == '\0')
+		snprintf(w->complaint, sizeof w->complaint, "wanted %s, heard %s", want, w->heard + w->heard_n - n);
+}
+
+static void hear_body(struct world *w, struct io *io)
+{
+	str line;
+	while (!failed(io_line(io, &line)) && !str_eq(line, S(".")))
+		w->body_n += (size_t)snprintf(w->body + w->body_n, HEARD_MAX - w->body_n, "%.*s\n", ARG(line));
+}
+
+static void say_raw(struct io *io, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		const bool escape = text[0] == '\\';
+		const char c = !escape ? *text : text[1] == 'r' ? '\r' : '\n';
+		io_put(io, (str){ &c, 1 });
+		text += escape;
+	}
+	IGNORE(io_flush(io));
+}
+
+static void say_endlessly(struct io *io, unsigned long count)
+{
+	for (unsigned long i = 0; count == 0 ? i < 100 : i < count; i++) {
+		io_put(io, S("x"));
+		if (count == 0) {
+			if (failed(io_flush(io)))
+				return;
+			usleep(100000);
+		}
+	}
+	IGNORE(io_flush(io));
+}
+
+static void hear_octets(struct world *w, struct io *io, size_t n)
+{
+	str bytes;
+	while (n > 0 && !failed(io_bytes_some(io, n, &bytes))) {
+		memcpy(w->body + w->body_n, bytes.p, bytes.n);
+		w->body_n += bytes.n;
+		n -= bytes.n;
+	}
+}
+
+static struct io *take_call(struct world *w)
+{
+	int fd = accept(w->listener, NULL, NULL);
+	struct io *io = io_new(fd, 4096, 4096);
+	io_deadline(io, 15000);
+	return io;
+}
+
+static void *serve(void *to)
+{
+	struct world *w = to;
+	struct io *io = take_call(w);
+	str rest = str_of(w->script), step;
+	char text[600];
+	while (str_word(&rest, '\n', &step)) {
+		snprintf(text, sizeof text, "%.*s", ARG(str_after(step, 2)));
+		switch (step.n > 0 ? step.p[0] : ' ') {
+		case 'S':
+			io_putf(io, "%s\r\n", text);
+			IGNORE(io_flush(io));
+			break;
+		case 'H':
+			hear_line(w, io, text);
+			break;
+		case 'B':
+			hear_body(w, io);
+			break;
+		case 'D':
+			hear_octets(w, io, strtoul(text, NULL, 10));
+			break;
+		case 'R':
+			say_raw(io, text);
+			break;
+		case 'T':
+			IGNORE(io_start_layer(io, &tls_layer, tls_accept(w->tls, io_fd(io))));
+			break;
+		case 'W':
+			usleep((unsigned)strtoul(text, NULL, 10) * 1000);
+			break;
+		case 'Z':
+			say_endlessly(io, strtoul(text, NULL, 10));
+			break;
+		case 'E':
+			while (!failed(io_line(io, &step)))
+				;
+			break;
+		case 'A':
+			io_free(&io);
+			io = take_call(w);
+			break;
+		default:
+			break;
+		}
+	}
+	io_free(&io);
+	return NULL;
+}
+
+static void server_listen(struct world *w)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof a;
+	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(w->listener, 8), 0);
+	assert_int_equal(getsockname(w->listener, (struct sockaddr *)&a, &n), 0);
+	w->port = ntohs(a.sin_port);
+}
+
+/* ---- the queue ---- */
+
+static void note_outcomes(struct world *w, str records)
+{
+	struct msg_outcome m;
+	err e = OK;
+	while (msg_next_outcome(&records, &w->scratch, &m, &e)) {
+		struct shown *s = &w->shown[m.recipient % TARGETS_SHOWN];
+		*s = (struct shown){ .has = true,
+			.kind = (unsigned)m.kind,
+			.cause = (unsigned)m.cause,
+			.code = (unsigned)m.code,
+			.dsn = m.dsn,
+			.final = m.final };
+		snprintf(s->status, sizeof s->status, "%.*s", ARG(m.status));
+		snprintf(s->text, sizeof s->text, "%.*s", ARG(m.text));
+	}
+	check_err("outcomes", e, ERR_NONE);
+}
+
+static void queue_hears(struct world *w)
+{
+	while (!failed(channel_receive(&w->queue))) {
+		struct frame *f = w->queue.in;
+		struct msg_result result;
+		struct msg_ready ready;
+		struct msg_destination destination;
+		struct msg_returned returned;
+		if (f->number == MSG_result && !failed(msg_get_result(f, &result))) {
+			note_outcomes(w, result.outcomes);
+			w->ended = true;
+			w->results++;
+			w->last_job = result.job;
+		} else if (f->number == MSG_ready && !failed(msg_get_ready(f, &ready))) {
+			w->credit += ready.jobs;
+		} else if (f->number == MSG_destination && !failed(msg_get_destination(f, &destination))) {
+			w->destination_state = (unsigned)destination.state;
+			w->destinations_told++;
+		} else if (f->number == MSG_returned && !failed(msg_get_returned(f, &returned))) {
+			w->returned = true;
+		}
+	}
+}
+
+/* ---- the DNS ---- */
+
+static err say_answer(struct world *w, const struct msg_lookup *m, uint32_t tag, enum dns_outcome outcome, str records)
+{
+	const struct msg_lookup_done done = { .outcome = outcome,
+		.validating = true,
+		.secure = true,
+		.canonical = m->name,
+		.ttl = 60,
+		.reason = S("as told"),
+		.records = records };
+	return msg_send_lookup_done(&w->resolver, tag, &done);
+}
+
+static void resolver_hears(struct world *w)
+{
+	while (!failed(channel_receive(&w->resolver))) {
+		struct msg_lookup m;
+		const uint32_t tag = w->resolver.in->tag;
+		check_err("lookup", msg_get_lookup(w->resolver.in, &m), ERR_NONE);
+		w->questions++;
+		check_err("answer", w->answer(w, &m, tag), ERR_NONE);
+	}
+}
+
+/* The domain's one host is at 127.0.0.1, and there are no TLSA records. */
+static err answer_simply(struct world *w, const struct msg_lookup *m, uint32_t tag)
+{
+	char room[500];
+	struct buf records = BUF_ON(room);
+	struct address a;
+	if (m->type == DNS_MX) {
+		struct msg_mx mx = { .preference = 10, .host = S("mx.remote.test") };
+		check_err("mx", msg_add_mx(&records, &w->scratch, &mx), ERR_NONE);
+	} else if (m->type == DNS_A) {
+		check_err("address", address_parse(S("127.0.0.1"), &a), ERR_NONE);
+		struct msg_address address = { .bytes = str_from((char *)a.bytes, 16) };
+		check_err("address", msg_add_address(&records, &w->scratch, &address), ERR_NONE);
+	}
+	return say_answer(w, m, tag, records.n > 0 ? DNS_FOUND : DNS_NO_DATA, buf_str(&records));
+}
+
+/* ---- all of it ---- */
+
+static void turn(struct world *w, int milliseconds, bool (*until)(const struct world *w))
+{
+	for (int i = 0; i < milliseconds / 5 && (until == NULL || !until(w)); i++) {
+		fake_service_turn(&w->fake, 5);
+		resolver_hears(w);
+		queue_hears(w);
+	}
+}
+
+static bool job_ended(const struct world *w) { return w->ended || w->returned; }
+
+static void connect_queue(struct world *w)
+{
+	int ends[2];
+	check_err("pair", channel_pair(ends), ERR_NONE);
+	channel_close(&w->queue);
+	w->queue = channel_of(ends[0], &w->queue_in, &w->queue_out);
+	sender_channel(&w->fake.service, S("queue"), 0, 0, ends[1]);
+}
+
+static void world_open(struct world *w, const char *const *settings)
+{
+	char line[100];
+	int ends[2];
+	memset(w, 0, sizeof *w);
+	w->answer = answer_simply;
+	w->queue.fd = -1;
+	server_listen(w);
+	struct service *s = fake_service_start(&w->fake);
+	sender_prepare(s);
+	w->sender = s->state;
+	fake_service_set(&w->fake, "server.hostname=us.test");
+	fake_service_set(&w->fake, "sender.allow_private_destinations=yes");
+	fake_service_set(&w->fake, "sender.command_timeout=2");
+	fake_service_set(&w->fake, "sender.greeting_timeout=2");
+	fake_service_set(&w->fake, "sender.end_timeout=2");
+	fake_service_set(&w->fake, "sender.linger=0");
+	snprintf(line, sizeof line, "sender.smtp_port=%u", (unsigned)w->port);
+	fake_service_set(&w->fake, line);
+	for (; settings != NULL && *settings != NULL; settings++)
+		fake_service_set(&w->fake, *settings);
+	check_err("pair", channel_pair(ends), ERR_NONE);
+	w->resolver = channel_of(ends[0], &w->resolver_in, &w->resolver_out);
+	sender_channel(s, S("resolver"), 0, 0, ends[1]);
+	connect_queue(w);
+	check_err("start", sender_start(s), ERR_NONE);
+}
+
+static void world_close(struct world *w)
+{
+	sender_retire(&w->fake.service);
+	turn(w, 100, NULL);
+	close(w->listener);
+	channel_close(&w->queue);
+	channel_close(&w->resolver);
+	tls_server_free(&w->tls);
+	fake_service_end(&w->fake);
+}
