@@ -127,6 +127,7 @@ DEEDS = {
 
 # What is a role's own, and not tried by it.
 OWN = {
+    "siegel-sender": {"connect out"},
     "siegel-directory": {"open the directory's database", "write the directory's database"},
     "siegel-keyring": {"open the key"},
 }

@@ -6,13 +6,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "os/fd.h"
 #include "role/sender/sender.h"
 
-enum { ATTEMPT_DELAY_MS = 250 };
+enum { ATTEMPT_DELAY_MS = 250, CONNECTION_BUDGET = 16 << 10 };
 
 static void step(struct connection *c);
 static void on_timer(void *to);
@@ -249,11 +248,10 @@ void dial_next(struct connection *c)
 bool dial(struct destination *d)
 {
 	struct sender *s = d->sender;
-	struct connection *c = calloc(1, sizeof *c);
+	struct arena *a = arena_new("connection", CONNECTION_BUDGET);
+	struct connection *c = NEW(a, struct connection, 1);
 	pthread_condattr_t attributes;
-	if (c == NULL)
-		abort();
-	*c = (struct connection){ .sender = s, .destination = d, .fd = -1, .counted = true };
+	*c = (struct connection){ .arena = a, .sender = s, .destination = d, .fd = -1, .counted = true };
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->wake, &attributes);
@@ -295,5 +293,6 @@ void connection_free(struct connection *c)
 	pthread_mutex_unlock(&s->lock);
 	s->connections--;
 	pthread_cond_destroy(&c->wake);
-	free(c);
+	struct arena *a = c->arena;
+	arena_free(&a);
 }

@@ -2,7 +2,6 @@
 /* The conversation with `queue`. What has ended is kept until the queue has stored it, so that nothing is sent twice when
  * the queue is restarted in between. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "os/fd.h"
 #include "role/sender/sender.h"

@@ -2,7 +2,6 @@
 /* Questions to the resolver, answered in the main loop: the hosts of a domain (RFC 5321 5.1), their addresses, and with
  * secure addresses their TLSA records (RFC 7672 2.2). An answer that is bogus or fails is never taken for "there is none". */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "os/clock.h"
 #include "os/random.h"
@@ -10,11 +9,12 @@
 #include "role/sender/sender.h"
 #include "trust/reach.h"
 
-enum { ANSWER_MS = 20000, ANSWER_BUDGET = 1 << 20, NAME_ROOM = 300 };
+enum { ANSWER_MS = 20000, ANSWER_BUDGET = 1 << 20, NAME_ROOM = 300, LOOKUP_BUDGET = 4096 };
 
 /* A question that is open; h is NULL for that of the hosts. */
 struct lookup {
 	struct lookup *next;
+	struct arena *arena;
 	uint32_t tag;
 	struct destination *destination;
 	struct host *host;
@@ -41,10 +41,11 @@ static void answer_failed(struct lookup *l, const char *reason)
 static void ask(struct destination *d, struct host *h, str name, enum dns_type type)
 {
 	struct sender *s = d->sender;
-	struct lookup *l = calloc(1, sizeof *l);
-	if (l == NULL)
-		abort();
-	*l = (struct lookup){ .next = s->lookups, .tag = ++s->last_tag, .destination = d, .host = h, .type = type };
+	struct arena *a = arena_new("lookup", LOOKUP_BUDGET);
+	struct lookup *l = NEW(a, struct lookup, 1);
+	*l = (struct lookup){
+		.arena = a, .next = s->lookups, .tag = ++s->last_tag, .destination = d, .host = h, .type = type
+	};
 	snprintf(l->name, sizeof l->name, "%.*s", ARG(name));
 	s->lookups = l;
 	const struct msg_lookup m = { .name = str_of(l->name), .type = type, .deadline = ANSWER_MS };
@@ -315,7 +316,8 @@ static void answered(struct lookup *l, const struct dns_answer *a)
 	struct host *h = l->host;
 	const enum dns_type type = l->type;
 	forget(d->sender, l);
-	free(l);
+	struct arena *own = l->arena;
+	arena_free(&own);
 	if (h == NULL) {
 		take_hosts(d, a);
 		return;

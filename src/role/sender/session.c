@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/base64.h"
 #include "os/clock.h"
@@ -15,7 +14,8 @@ enum {
 	MESSAGE_BUDGET = 256 << 10,
 	MESSAGES_MAX = 100,
 	CEILING_S = 7200,
-	GOODBYE_MS = 2000
+	GOODBYE_MS = 2000,
+	SESSION_BUDGET = 32 << 10
 };
 
 /* ---- lines and replies ---- */
@@ -367,10 +367,9 @@ static void end(struct session *s)
 
 void session_run(struct connection *c)
 {
-	struct session *s = calloc(1, sizeof *s);
+	struct arena *own = arena_new("session", SESSION_BUDGET);
+	struct session *s = NEW(own, struct session, 1);
 	struct buf client;
-	if (s == NULL)
-		abort();
 	*s = (struct session){ .c = c,
 		.sender = c->sender,
 		.conf = &c->sender->conf->sender,
@@ -390,5 +389,5 @@ void session_run(struct connection *c)
 	}
 	end(s);
 	arena_free(&s->arena);
-	free(s);
+	arena_free(&own);
 }

@@ -2,7 +2,6 @@
 /* The line between the main loop and the sessions' threads. A thread takes connections that have been greeted, one after the
  * other; there are as many threads as were ever needed at once, up to a limit, and what is greeted meanwhile waits. */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>

@@ -6,9 +6,6 @@
 #include "role/supervisor/rows.h"
 #include "role/supervisor/state.h"
 
-#define CONVERSATION "ipc/supervisor_role.def"
-#include "ipc/conversation.h"
-
 enum { LOGINS_MAX = 32768, AUTHORITIES_MAX = 24576, BUDGET = 128 << 10 };
 
 /* Absent: there is no such file, which only logins may be. */

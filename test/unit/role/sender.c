@@ -180,15 +180,15 @@ static void check_row(const struct row *r)
 	const struct world *w = &world;
 	const struct shown *s = &w->shown[0];
 	if (!w->ended)
-		complain("%s: no result; heard %s", r->name, w->heard);
-	if (w->complaint[0] != '\0')
-		complain("%s: %s", r->name, w->complaint);
+		complain("%s: no result; heard %s", r->name, w->server.heard);
+	if (w->server.complaint[0] != '\0')
+		complain("%s: %s", r->name, w->server.complaint);
 	if (!s->has || s->kind != r->kind || s->cause != r->cause || s->code != r->code)
 		complain("%s: got kind %u, cause %.*s, code %u, \"%s\"; heard %s", r->name, s->kind,
-			ARG(cause_word(s->cause)), s->code, s->text, w->heard);
+			ARG(cause_word(s->cause)), s->code, s->text, w->server.heard);
 	same(r->name, str_of(s->status), str_of(r->status));
 	if (r->body != NULL)
-		same(r->name, str_from(w->body, w->body_n), str_of(r->body));
+		same(r->name, str_from(w->server.body, w->server.body_n), str_of(r->body));
 	if (r->second != NULL)
 		same(r->name, str_of(w->shown[1].status), str_of(r->second));
 	if (r->state < 0 ? w->destinations_told > 0
@@ -202,15 +202,15 @@ static void test_dialogues(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		world_open(&world, rows[i].settings);
-		world.script = rows[i].script;
-		pthread_create(&world.thread, NULL, serve, &world);
+		world.server.script = rows[i].script;
+		pthread_create(&world.server.thread, NULL, serve, &world.server);
 		turn(&world, 50, NULL);
 		assert_int_equal(world.credit, world.fake.conf.sender.connections);
 		offer(&world, "remote.test", &rows[i].wish);
 		turn(&world, 8000, job_ended);
 		turn(&world, 30, NULL);
 		assert_int_equal(world.credit, world.fake.conf.sender.connections + 1);
-		pthread_join(world.thread, NULL);
+		pthread_join(world.server.thread, NULL);
 		check_row(&rows[i]);
 		world_close(&world);
 	}

@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sender between a queue, a resolver and a mail server that are all played by the test. The server follows a script, a
- * text of steps, one a line:
- *
- *     S text      says the line           H text   hears a line that must begin so
- *     B           hears a body to its dot, kept in heard_body      D n   hears n octets, kept there too
- *     R text      says that, byte for byte (\r and \n as escapes)  T     takes over with TLS
- *     W n         waits n milliseconds    Z n      says endless bytes, n of them, one every 100 ms if n is 0
- *     E           everything that still comes is heard until the client hangs up
- *     A           accepts one more connection, of which the rest speaks
- */
+/* A sender between a queue, a resolver and a mail server (sender_server.h) that are all played by the test. */
 #pragma once
-#include <arpa/inet.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "fake_service.h"
 #include "os/fd.h"
 #include "role/sender/sender.h"
-#include "tls/tls.h"
+#include "sender_server.h"
 
 #define CONVERSATION "ipc/queue_sender.def"
 #include "ipc/conversation.h"
 
-enum { HEARD_MAX = 1 << 16, TARGETS_SHOWN = 4 };
+enum { TARGETS_SHOWN = 4 };
 
 struct shown {
 	bool has;
@@ -38,14 +23,7 @@ static struct world {
 	struct sender *sender;
 	struct channel queue, resolver;
 	struct frame queue_in, queue_out, resolver_in, resolver_out, scratch;
-	/* the server */
-	int listener;
-	uint16_t port;
-	const char *script;
-	pthread_t thread;
-	struct tls_server *tls;
-	char heard[HEARD_MAX], body[HEARD_MAX], complaint[400];
-	size_t heard_n, body_n;
+	struct server server;
 	/* what the queue was told */
 	struct shown shown[TARGETS_SHOWN];
 	bool ended, returned;
@@ -55,129 +33,6 @@ static struct world {
 	err (*answer)(struct world *w, const struct msg_lookup *m, uint32_t tag);
 	unsigned questions;
 } world;
-
-/* ---- the server ---- */
-
-static void hear_line(struct world *w, struct io *io, const char *want)
-{
-	str line;
-	err e = io_line(io, &line);
-	int n = failed(e) ? snprintf(w->heard + w->heard_n, HEARD_MAX - w->heard_n, "<%s>\n", err_text(e))
-			  : snprintf(w->heard + w->heard_n, HEARD_MAX - w->heard_n, "%.*s\n", ARG(line));
-	w->heard_n += (size_t)n;
-	if ((failed(e) || !str_starts(line, str_of(want))) && w->complaint[0] == '\0')
-		snprintf(w->complaint, sizeof w->complaint, "wanted %s, heard %s", want, w->heard + w->heard_n - n);
-}
-
-static void hear_body(struct world *w, struct io *io)
-{
-	str line;
-	while (!failed(io_line(io, &line)) && !str_eq(line, S(".")))
-		w->body_n += (size_t)snprintf(w->body + w->body_n, HEARD_MAX - w->body_n, "%.*s\n", ARG(line));
-}
-
-static void say_raw(struct io *io, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		const bool escape = text[0] == '\\';
-		const char c = !escape ? *text : text[1] == 'r' ? '\r' : '\n';
-		io_put(io, (str){ &c, 1 });
-		text += escape;
-	}
-	IGNORE(io_flush(io));
-}
-
-static void say_endlessly(struct io *io, unsigned long count)
-{
-	for (unsigned long i = 0; count == 0 ? i < 100 : i < count; i++) {
-		io_put(io, S("x"));
-		if (count == 0) {
-			if (failed(io_flush(io)))
-				return;
-			usleep(100000);
-		}
-	}
-	IGNORE(io_flush(io));
-}
-
-static void hear_octets(struct world *w, struct io *io, size_t n)
-{
-	str bytes;
-	while (n > 0 && !failed(io_bytes_some(io, n, &bytes))) {
-		memcpy(w->body + w->body_n, bytes.p, bytes.n);
-		w->body_n += bytes.n;
-		n -= bytes.n;
-	}
-}
-
-static struct io *take_call(struct world *w)
-{
-	int fd = accept(w->listener, NULL, NULL);
-	struct io *io = io_new(fd, 4096, 4096);
-	io_deadline(io, 15000);
-	return io;
-}
-
-static void *serve(void *to)
-{
-	struct world *w = to;
-	struct io *io = take_call(w);
-	str rest = str_of(w->script), step;
-	char text[600];
-	while (str_word(&rest, '\n', &step)) {
-		snprintf(text, sizeof text, "%.*s", ARG(str_after(step, 2)));
-		switch (step.n > 0 ? step.p[0] : ' ') {
-		case 'S':
-			io_putf(io, "%s\r\n", text);
-			IGNORE(io_flush(io));
-			break;
-		case 'H':
-			hear_line(w, io, text);
-			break;
-		case 'B':
-			hear_body(w, io);
-			break;
-		case 'D':
-			hear_octets(w, io, strtoul(text, NULL, 10));
-			break;
-		case 'R':
-			say_raw(io, text);
-			break;
-		case 'T':
-			IGNORE(io_start_layer(io, &tls_layer, tls_accept(w->tls, io_fd(io))));
-			break;
-		case 'W':
-			usleep((unsigned)strtoul(text, NULL, 10) * 1000);
-			break;
-		case 'Z':
-			say_endlessly(io, strtoul(text, NULL, 10));
-			break;
-		case 'E':
-			while (!failed(io_line(io, &step)))
-				;
-			break;
-		case 'A':
-			io_free(&io);
-			io = take_call(w);
-			break;
-		default:
-			break;
-		}
-	}
-	io_free(&io);
-	return NULL;
-}
-
-static void server_listen(struct world *w)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof a;
-	w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(listen(w->listener, 8), 0);
-	assert_int_equal(getsockname(w->listener, (struct sockaddr *)&a, &n), 0);
-	w->port = ntohs(a.sin_port);
-}
 
 /* ---- the queue ---- */
 
@@ -294,7 +149,7 @@ static void world_open(struct world *w, const char *const *settings)
 	memset(w, 0, sizeof *w);
 	w->answer = answer_simply;
 	w->queue.fd = -1;
-	server_listen(w);
+	server_listen(&w->server);
 	struct service *s = fake_service_start(&w->fake);
 	sender_prepare(s);
 	w->sender = s->state;
@@ -304,7 +159,7 @@ static void world_open(struct world *w, const char *const *settings)
 	fake_service_set(&w->fake, "sender.greeting_timeout=2");
 	fake_service_set(&w->fake, "sender.end_timeout=2");
 	fake_service_set(&w->fake, "sender.linger=0");
-	snprintf(line, sizeof line, "sender.smtp_port=%u", (unsigned)w->port);
+	snprintf(line, sizeof line, "sender.smtp_port=%u", (unsigned)w->server.port);
 	fake_service_set(&w->fake, line);
 	for (; settings != NULL && *settings != NULL; settings++)
 		fake_service_set(&w->fake, *settings);
@@ -319,9 +174,9 @@ static void world_close(struct world *w)
 {
 	sender_retire(&w->fake.service);
 	turn(w, 100, NULL);
-	close(w->listener);
+	close(w->server.listener);
 	channel_close(&w->queue);
 	channel_close(&w->resolver);
-	tls_server_free(&w->tls);
+	tls_server_free(&w->server.tls);
 	fake_service_end(&w->fake);
 }

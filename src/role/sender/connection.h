@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a list of addresses to a thread that talks to a server, and back. */
+#pragma once
+#include <pthread.h>
+
+#include "role/sender/destination.h"
+
+enum { ATTEMPTS_MAX = 4 }; /* addresses tried at once for one connection */
+
+struct attempt {
+	struct connection *connection;
+	struct loop_watch watch;
+	int fd; /* -1: none */
+	struct address address;
+};
+
+enum connection_state { CONNECTION_DIALLING, CONNECTION_CONNECTED, CONNECTION_GREETED, CONNECTION_SESSION };
+
+struct connection {
+	struct connection *next, *before; /* of its destination */
+	struct connection *next_greeted;  /* waits for a thread; or has come back from one */
+	struct connection *next_idle;
+	struct arena *arena; /* it lives in it */
+	struct sender *sender;
+	struct destination *destination;
+	enum connection_state state;
+	size_t host, address; /* what is tried next */
+	struct attempt attempts[ATTEMPTS_MAX];
+	struct loop_timer timer;
+	struct failure failure; /* of the latest that did not work */
+	/* The one that has connected. */
+	int fd;
+	size_t host_used;
+	struct address used;
+	bool plain; /* TLS failed here a moment ago, and may be done without */
+	/* The session's, from its thread to the main loop. */
+	pthread_cond_t wake;
+	struct job *given;
+	bool counted; /* among those that dial: it has no job yet; guarded by sender.lock */
+	bool worked;  /* a server has answered in it: it is no failure of the destination */
+	bool again;   /* the same address once more */
+};
+
+/* Begins another connection to a destination. False: it has come to nothing already. */
+bool dial(struct destination *d);
+/* Goes on with the next address; gives up when there is none. */
+void dial_next(struct connection *c);
+/* Forgets it. */
+void connection_free(struct connection *c);
+
+/* ---- threads ---- */
+
+/* Gives a greeted connection to a thread, as soon as one is free. */
+void threads_give(struct connection *c);
+err threads_init(struct sender *s);
+/* For the session: the next job for this connection, or NULL when it should end. Waits for `linger` at most. */
+struct job *threads_next_job(struct connection *c, int64_t linger);
+/* For the session: this job has ended. Any thread. */
+void threads_job_done(struct job *j);
+/* Gives a job that was not begun back to the front of its destination. */
+void threads_give_back(struct connection *c, struct job *j);
+/* What one greeted connection does, in its thread. session.c */
+void session_run(struct connection *c);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where mail for a domain goes: its hosts, their addresses and what the DNS says of their certificates. */
+#pragma once
+#include "os/loop.h"
+#include "role/sender/job.h"
+#include "role/sender/route.h"
+#include "trust/mx.h"
+
+enum { HOST_ADDRESSES_MAX = 12, HOST_RECORDS_MAX = 16 };
+
+struct connection;
+
+enum host_state { HOST_UNKNOWN, HOST_ASKED, HOST_USABLE, HOST_UNUSABLE };
+
+struct host {
+	str name;
+	uint16_t port;
+	enum host_state state;
+	bool mx_secure;
+	unsigned open; /* questions not answered yet */
+	/* Known once it is usable. */
+	struct address addresses[HOST_ADDRESSES_MAX]; /* in the order in which they are tried */
+	size_t count;
+	enum evidence evidence; /* of the addresses */
+	enum dane_demand dane;
+	str tlsa_base;   /* the name that the records were found under */
+	str tlsa_second; /* asked for when there are none under the first; or absent */
+	struct tlsa_record records[HOST_RECORDS_MAX];
+	size_t records_count; /* usable ones */
+	/* Why it is not. */
+	struct failure failure;
+	/* While its addresses are being asked for. */
+	struct address v4[HOST_ADDRESSES_MAX], v6[HOST_ADDRESSES_MAX];
+	size_t v4_count, v6_count;
+	bool broken, unreachable;
+	char reason[TEXT_MAX + 1];
+};
+
+enum destination_progress { DESTINATION_ASKING, DESTINATION_KNOWN, DESTINATION_LOST };
+
+/* A domain as one wish sees it: mail that requires TLS does not share connections with other mail. Lives while it is used,
+ * and a little longer. */
+struct destination {
+	struct destination *next_bucket;
+	struct sender *sender;
+	struct arena *arena;
+	str name;
+	enum security_wish wish;
+	const struct route *route;
+	enum destination_progress progress;
+	int64_t known_since;
+	struct host *hosts;
+	size_t hosts_count;
+	struct failure failure;
+	/* Guarded by sender.lock. */
+	struct job *first, *last;
+	size_t waiting;
+	struct connection *connections;
+	size_t connections_count, dialling;
+	struct connection *idle;
+	/* Main loop only. */
+	bool reachable, detached;
+	struct loop_timer timer;
+	unsigned watchers; /* commands that look at it */
+};
+
+/* Takes a job: a session that is idle gets it, or a connection is made. */
+void destination_take(struct sender *s, struct job *j);
+/* Its lookups have gone on: whoever waits for them goes on too. */
+void destination_go_on(struct destination *d);
+/* A connection has tried everything in vain: mail that waits is answered with its failure, unless others still try. */
+void destination_give_up(struct destination *d, const struct failure *f);
+/* Frees it when nobody needs it any more, later. */
+void destination_rest(struct destination *d);
+/* Somebody has taken (or refused) a message there. */
+void destination_worked(struct destination *d);
+void destinations_init(struct sender *s);
+struct destination *destination_find(struct sender *s, str name, enum security_wish wish);
+/* Dials for the mail that waits, or gives it to sessions that are idle. */
+void destination_work(struct destination *d);
+/* Asks where it is, unless that was done. */
+void destination_begin(struct destination *d);
+
+/* ---- lookups ---- */
+
+/* Asks for the hosts of a domain; for addresses and records of one of them. destination_go_on() is called when that has
+ * changed something. */
+void lookup_hosts(struct destination *d);
+void lookup_host(struct destination *d, struct host *h);
+void lookups_attach(struct sender *s, int fd);
+void lookups_init(struct sender *s);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the administrator said of the way to a domain. */
+#pragma once
+#include "base/address.h"
+#include "trust/security.h"
+
+struct sender;
+
+struct route {
+	str name; /* the domain, or "*" */
+	str host; /* empty: what the DNS says */
+	uint16_t port;
+	bool lmtp;
+	enum security_setting tls;
+	str login, password; /* empty: none */
+	str helo;
+	struct address bind;
+	bool has_bind;
+};
+
+/* Reads the routes of the configuration; what is wrong with one is said in an alarm. */
+void routes_init(struct sender *s);
+/* The route for that domain, or the one for "*", or NULL. */
+const struct route *route_find(const struct sender *s, str domain);
+/* Logins for routes, a line each: NAME LOGIN PASSWORD. */
+void routes_logins(struct sender *s, str text);
