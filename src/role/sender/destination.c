@@ -185,8 +185,6 @@ static void lose(struct destination *d, const struct failure *f)
 	struct sender *s = d->sender;
 	d->failure = *f;
 	d->reachable = false;
-	LOG(&s->service->log, destination_failed, F_TEXT("destination", d->name), F_TEXT("host", str_of(f->host)),
-		F_TEXT("cause", cause_word(f->cause)), F_TEXT("reason", str_of(f->text)));
 	jobs_say_destination(s, d->name, f->cause == CAUSE_busy ? DESTINATION_BUSY : DESTINATION_UNREACHABLE, f);
 	answer_waiting(d, f);
 }

@@ -5,7 +5,6 @@ static const struct role role_sender = {
 	.name = "sender",
 	.prepare = sender_prepare,
 	.channel = sender_channel,
-	.key = sender_key,
 	.start = sender_start,
 	.retire = sender_retire,
 };

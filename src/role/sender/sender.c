@@ -8,7 +8,7 @@
 
 #include "os/fd.h"
 
-enum { AUTHORITIES_MAX = 4 << 20 };
+enum { AUTHORITIES_MAX = 4 << 20, OTHERS_ANY = 0077 };
 static const char authorities_file[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /* The authorities of the system, read before the confinement. Without that file only ca_extra is believed. */
@@ -58,16 +58,42 @@ void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		fd_close(&fd);
 }
 
-void sender_key(struct service *s, str name, str value, str public)
+/* The whole file, at most room bytes; absent when it cannot be read. */
+static str read_file(int fd, char *room, size_t size)
+{
+	size_t n = 0;
+	ssize_t got = 1;
+	while (n < size && (got = read(fd, room + n, size - n)) > 0)
+		n += (size_t)got;
+	return got < 0 ? NO_STR : str_from(room, n);
+}
+
+/* Passwords that others could read are not used: somebody would rely on them being secret. */
+static void take_logins(struct sender *s, int fd, char *room, size_t size)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0 || (st.st_mode & OTHERS_ANY) != 0) {
+		LOG(&s->service->log, alarm,
+			F_TEXT("reason", S("route-logins can be read by others; it must have mode 600")));
+		return;
+	}
+	if (s->routes == NULL)
+		routes_init(s);
+	routes_logins(s, read_file(fd, room, size));
+}
+
+void sender_file(struct service *s, str name, int fd)
 {
 	struct sender *sender = s->state;
-	if (str_eq(name, S("authorities")) && failed(tls_client_trust(sender->trust, public)))
+	struct arena *a = arena_new("file", AUTHORITIES_MAX + 4096);
+	char *room = NEW(a, char, AUTHORITIES_MAX);
+	if (str_eq(name, S("logins")))
+		take_logins(sender, fd, room, AUTHORITIES_MAX);
+	else if (str_eq(name, S("authorities")) &&
+		 failed(tls_client_trust(sender->trust, read_file(fd, room, AUTHORITIES_MAX))))
 		LOG(&s->log, alarm, F_TEXT("reason", S("sender.ca_extra holds no certificate that can be read")));
-	else if (str_eq(name, S("logins"))) {
-		if (sender->routes == NULL)
-			routes_init(sender);
-		routes_logins(sender, value);
-	}
+	fd_close(&fd);
+	arena_free(&a);
 }
 
 err sender_start(struct service *s)

@@ -49,7 +49,7 @@ struct sender {
 
 void sender_prepare(struct service *s);
 void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
-void sender_key(struct service *s, str name, str value, str public);
+void sender_file(struct service *s, str name, int fd);
 err sender_start(struct service *s);
 void sender_retire(struct service *s);
 /* Ends the process when it was asked to and nothing is left to do. */

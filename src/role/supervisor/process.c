@@ -4,7 +4,6 @@
 #include "role/supervisor/process.h"
 
 #include "role/supervisor/mailboxes.h"
-#include "role/supervisor/outgoing.h"
 #include "role/supervisor/peers.h"
 #include "role/supervisor/spawn.h"
 #include "role/supervisor/supervision.h"
@@ -172,7 +171,6 @@ static err feed(struct process *p)
 	TRY(send_settings(p));
 	TRY(send_listeners(p, &p->supervisor->ports));
 	TRY(send_listeners(p, &p->supervisor->control_port));
-	TRY(outgoing_send(p));
 	TRY(peers_connect(p));
 	return msg_send_go(&line, 0, &go);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "tls/tls.h"
+#include "tls/server.h"
 
 enum { HEARD_MAX = 1 << 16 };
 
