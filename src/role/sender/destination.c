@@ -202,6 +202,51 @@ void destination_take(struct sender *s, struct job *j)
 		destination_work(d);
 }
 
+/* A connection that has not been greeted and that no mail waits for any more. */
+static struct connection *superfluous(const struct destination *d)
+{
+	if (d->waiting >= d->dialling)
+		return NULL;
+	for (struct connection *c = d->connections; c != NULL; c = c->next)
+		if (c->state == CONNECTION_DIALLING || c->state == CONNECTION_CONNECTED)
+			return c;
+	return NULL;
+}
+
+static bool take_out(struct destination *d, struct job *j)
+{
+	struct job **at = &d->first, *before = NULL;
+	for (; *at != NULL && *at != j; at = &(*at)->next)
+		before = *at;
+	if (*at == NULL)
+		return false;
+	*at = j->next;
+	if (d->last == j)
+		d->last = before;
+	d->waiting--;
+	return true;
+}
+
+bool destination_withdraw(struct job *j)
+{
+	struct destination *d = j->at;
+	struct sender *s = d->sender;
+	if (j->state != JOB_WAITING)
+		return false;
+	for (const struct connection *c = d->connections; c != NULL; c = c->next)
+		if (c->state == CONNECTION_SESSION)
+			return false;
+	pthread_mutex_lock(&s->lock);
+	bool waits = take_out(d, j);
+	struct connection *c = waits ? superfluous(d) : NULL;
+	pthread_mutex_unlock(&s->lock);
+	if (c != NULL)
+		connection_free(c);
+	if (waits)
+		destination_rest(d);
+	return waits;
+}
+
 void destination_go_on(struct destination *d)
 {
 	if (d->progress == DESTINATION_LOST)

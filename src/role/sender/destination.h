@@ -66,6 +66,8 @@ struct destination {
 
 /* Takes a job: a session that is idle gets it, or a connection is made. */
 void destination_take(struct sender *s, struct job *j);
+/* Takes a job back that waits for a server to greet. False: one has, or a session has the job. */
+bool destination_withdraw(struct job *j);
 /* Its lookups have gone on: whoever waits for them goes on too. */
 void destination_go_on(struct destination *d);
 /* A connection has tried everything in vain: mail that waits is answered with its failure, unless others still try. */

@@ -265,6 +265,20 @@ static err on_noted(struct sender *s, const struct msg_noted *m, uint32_t tag)
 	return e;
 }
 
+/* Others wait for the place that this one holds, whose server may never speak. */
+static err on_recall(struct sender *s, const struct msg_recall *m, uint32_t tag)
+{
+	struct job *j = s->jobs;
+	(void)tag;
+	while (j != NULL && j->number != m->job)
+		j = j->next_all;
+	if (j != NULL && destination_withdraw(j)) {
+		j->returned = true;
+		job_end(j);
+	}
+	return OK;
+}
+
 #define CONVERSATION "ipc/queue_sender.def"
 #define HEAR queue_hear
 #define HEAR_PEER void

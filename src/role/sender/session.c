@@ -385,6 +385,12 @@ void session_run(struct connection *c)
 	c->failure = (struct failure){ .cause = CAUSE_none };
 	if (begin(s)) {
 		c->worked = true;
+		LOG(&s->log, server_reached, F_TEXT("destination", c->destination->name), F_TEXT("host", s->host->name),
+			F_TEXT("client", str_of(s->client)),
+			F_TEXT("tls", str_of(s->tls_version != NULL ? s->tls_version : "none")),
+			F_TEXT("cipher", str_of(s->tls_cipher != NULL ? s->tls_cipher : "none")),
+			F_TEXT("verified", s->proved ? S("yes") : S("no")),
+			F_TEXT("policy", str_of(security_source_name(s->security.source))));
 		send_mail(s);
 	}
 	end(s);

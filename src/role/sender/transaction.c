@@ -66,10 +66,6 @@ static void delivered(struct transaction *t, struct target *target)
 		.status = s->reply.enhanced.n > 0 ? s->reply.enhanced : S("2.0.0"),
 		.text = s->reply.text };
 	job_answer(t->job, target, &o);
-	LOG(&s->log, message_sent, F_ADDRESS("recipient", target->address), F_TEXT("host", s->host->name),
-		F_TEXT("client", str_of(s->client)),
-		F_TEXT("tls", str_of(s->tls_version != NULL ? s->tls_version : "none")),
-		F_TEXT("verified", s->proved ? S("yes") : S("no")), F_TEXT("reply", s->reply.text));
 }
 
 /* ---- what is said ---- */
@@ -92,8 +88,10 @@ static void say_mail(struct transaction *t)
 		buf_add(&b, S(" REQUIRETLS"));
 	if (offers(s, SMTP_EXTENSION_DSN) && j->ret != SMTP_RETURN_UNSAID)
 		buf_add(&b, j->ret == SMTP_RETURN_FULL && !j->requires_tls ? S(" RET=FULL") : S(" RET=HDRS"));
-	if (offers(s, SMTP_EXTENSION_DSN) && j->envid.n > 0)
-		buf_addf(&b, " ENVID=%.*s", ARG(j->envid));
+	if (offers(s, SMTP_EXTENSION_DSN) && j->envid.n > 0) {
+		buf_add(&b, S(" ENVID="));
+		smtp_xtext_encode(&b, j->envid);
+	}
 	line_put(s, "%.*s", ARG(buf_str(&b)));
 }
 
@@ -113,8 +111,11 @@ static void add_dsn(struct buf *b, const struct target *target)
 		buf_add(b, words[i].word);
 		first = false;
 	}
-	if (target->orcpt.n > 0)
-		buf_addf(b, " ORCPT=%.*s", ARG(target->orcpt));
+	str address = target->orcpt, type;
+	if (str_cut(&address, ';', &type)) {
+		buf_addf(b, " ORCPT=%.*s;", ARG(type));
+		smtp_xtext_encode(b, address);
+	}
 }
 
 static void say_rcpt(struct transaction *t, const struct target *target)
