@@ -269,7 +269,6 @@ static void check_sender(struct check *c)
 		complain(c, "sender", "sessions_max", "is larger than sender.connections");
 }
 
-
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
