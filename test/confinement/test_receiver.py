@@ -56,14 +56,15 @@ class Session:
         assert self.say(wire.CLIENT, wire.FD, wire.string(service), wire.string("break-out"), descriptors=[accepted])
 
     def mail(self, sender):
-        return self.ask(wire.MAIL, wire.string(sender), wire.string("client.test"), wire.flag(1), wire.number(0),
-                        wire.flag(0), wire.number(0), wire.number(0), wire.string(""))
+        return self.ask(wire.QUESTIONS, wire.question(
+            wire.MAIL, wire.string(sender), wire.string("client.test"), wire.flag(1), wire.number(0), wire.flag(0),
+            wire.number(0), wire.number(0), wire.string("")))
 
     def rcpt(self, recipient):
-        return self.ask(wire.RCPT, wire.string(recipient), wire.number(0), wire.string(""))
+        return self.ask(wire.QUESTIONS, wire.question(wire.RCPT, wire.string(recipient), wire.number(0), wire.string("")))
 
     def data(self):
-        return self.ask(wire.DATA)
+        return self.ask(wire.QUESTIONS, wire.question(wire.DATA))
 
     def log_in(self, login, password):
         """Whether directory granted it; None at the end of the channel."""

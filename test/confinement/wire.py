@@ -10,6 +10,8 @@ HEADER = struct.Struct("=HHI")
 CLIENT, AUTH_START, AUTH_DONE, MAIL, RCPT, DATA, VERDICT = 1, 2, 5, 10, 11, 12, 13
 BODY_BEGIN, BODY, BODY_END, QUEUED = 1, 2, 3, 5
 SESSION_OPEN = 1
+QUESTIONS, VERDICTS = 14, 15
+RECORD = struct.Struct("=HI")  # number and length, then the fields
 
 
 def version():
@@ -33,13 +35,19 @@ def flag(value):
 FD = flag(1)
 
 
+def question(message, *fields):
+    """One record of `questions`."""
+    content = b"".join(fields)
+    return string(RECORD.pack(message, len(content)) + content)
+
+
 def frame(message, *fields):
     return HEADER.pack(version(), message, 0) + b"".join(fields)
 
 
 @dataclasses.dataclass
 class Answer:
-    """A verdict or `queued`: both begin alike."""
+    """A verdict, alone in `verdicts`, or `queued`: both begin alike."""
     message: int
     code: int
     status: str
@@ -49,6 +57,9 @@ class Answer:
 
 def read_answer(content):
     message, at = HEADER.unpack_from(content)[1], HEADER.size
+    if message == VERDICTS:
+        at += 4
+        message, at = RECORD.unpack_from(content, at)[0], at + RECORD.size
     (code,), at = struct.unpack_from("=Q", content, at), at + 8
     words = []
     for _ in range(2):
