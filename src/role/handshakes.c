@@ -126,7 +126,8 @@ static void keyring_gone(void *to)
 	struct handshakes *h = to;
 	forget_told(h);
 	new_generation(h);
-	handshakes_fail_all(h);
+	handshakes_fail_asked(h);
+	handshakes_let_in(h); /* to fail as well */
 }
 
 static const struct peer_kind keyring_kind = {
@@ -159,8 +160,9 @@ void handshakes_connect(struct handshakes *h, int fd)
 {
 	forget_told(h);
 	new_generation(h);
-	handshakes_fail_all(h);
+	handshakes_fail_asked(h);
 	IGNORE(peer_open(&h->keyring, fd)); /* then it is not there, and handshakes fail */
+	handshakes_let_in(h);
 }
 
 void handshakes_await(struct handshakes *h)

@@ -57,4 +57,5 @@ err handshakes_sign_waiting(void *to, uint32_t key, const struct tls_signed *wha
 /* handshakes_loop.c */
 err handshakes_sign_pausing(void *to, uint32_t key, const struct tls_signed *what, struct buf *signature);
 void handshakes_answer(struct handshakes *h, uint32_t tag, err result, str signature);
-void handshakes_fail_all(struct handshakes *h);
+void handshakes_fail_asked(struct handshakes *h);
+void handshakes_let_in(struct handshakes *h);

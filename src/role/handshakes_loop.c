@@ -41,7 +41,7 @@ static void queue_up(struct handshakes *h, struct handshake_wait *w)
 }
 
 /* A place has become free. Not everybody who goes on has a question. */
-static void let_in(struct handshakes *h)
+void handshakes_let_in(struct handshakes *h)
 {
 	while (h->queued != NULL && h->asked_count < QUESTIONS_OPEN) {
 		struct handshake_wait *w = h->queued;
@@ -63,7 +63,7 @@ static void on_patience(void *to)
 	struct handshakes *h = w->of;
 	answered(w, FAIL(TIMEOUT));
 	w->resume(w->to);
-	let_in(h);
+	handshakes_let_in(h);
 }
 
 void handshakes_answer(struct handshakes *h, uint32_t tag, err result, str signature)
@@ -76,17 +76,16 @@ void handshakes_answer(struct handshakes *h, uint32_t tag, err result, str signa
 	buf_add(w->signature, signature);
 	answered(w, result);
 	w->resume(w->to);
-	let_in(h);
+	handshakes_let_in(h);
 }
 
-void handshakes_fail_all(struct handshakes *h)
+void handshakes_fail_asked(struct handshakes *h)
 {
 	while (h->asked != NULL) {
 		struct handshake_wait *w = h->asked;
 		answered(w, FAIL(CLOSED));
 		w->resume(w->to);
 	}
-	let_in(h);
 }
 
 err handshakes_sign_pausing(void *to, uint32_t key, const struct tls_signed *what, struct buf *signature)
@@ -144,5 +143,5 @@ void handshake_cancel(struct handshake_wait *w)
 	if (w->state != WAIT_ASKED)
 		return;
 	answered(w, FAIL(CLOSED));
-	let_in(w->of);
+	handshakes_let_in(w->of);
 }

@@ -330,11 +330,13 @@ static int begin(
 
 void provider_load(void)
 {
+	static OSSL_PROVIDER *volatile loaded[2]; /* for the life of the process; only held */
 	library = ERR_get_next_error_library();
 	ERR_load_strings(library, words);
 	/* Once one is named the default one must be too. Where both have an algorithm, theirs is meant. */
-	if (OSSL_PROVIDER_add_builtin(NULL, PROVIDER, begin) == 1 && OSSL_PROVIDER_load(NULL, "default") != NULL &&
-		OSSL_PROVIDER_load(NULL, PROVIDER) != NULL &&
+	if (OSSL_PROVIDER_add_builtin(NULL, PROVIDER, begin) == 1 &&
+		(loaded[0] = OSSL_PROVIDER_load(NULL, "default")) != NULL &&
+		(loaded[1] = OSSL_PROVIDER_load(NULL, PROVIDER)) != NULL &&
 		EVP_set_default_properties(NULL, "?provider=default") == 1)
 		return;
 	fprintf(stderr, "siegel: OpenSSL takes no provider of ours\n");

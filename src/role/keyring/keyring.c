@@ -85,10 +85,22 @@ static void on_retry(void *to)
 			tell(a);
 }
 
-void keyring_tell_identities(struct keyring *k)
+void keyring_tell(struct keyring *k)
 {
 	for (struct asker *a = k->askers; a != NULL; a = a->next)
 		tell(a);
+}
+
+static void on_grace(void *to)
+{
+	struct keyring *k = to;
+	identities_forget(&k->identities, clock_ms() - GRACE_MS);
+}
+
+void keyring_changed(struct keyring *k)
+{
+	loop_timer_start(k->service->loop, &k->grace, GRACE_MS + 1000, on_grace, k);
+	keyring_tell(k);
 }
 
 static void on_period(void *to) { keyring_rotate(to); }
@@ -96,10 +108,9 @@ static void on_period(void *to) { keyring_rotate(to); }
 void keyring_rotate(struct keyring *k)
 {
 	tickets_rotate(&k->tickets);
-	identities_forget(&k->identities, clock_ms() - GRACE_MS);
 	loop_timer_start(
 		k->service->loop, &k->period, (int64_t)k->service->conf->tls.ticket_period * 1000, on_period, k);
-	keyring_tell_identities(k);
+	keyring_tell(k);
 }
 
 static void on_look(void *to)
@@ -115,7 +126,6 @@ static void on_look(void *to)
 			F_TEXT("reason", facts.days_left < 0 ? S("it has expired") : S("it expires soon")),
 			F_TEXT("expires", str_of(facts.expires)));
 	}
-	identities_forget(&k->identities, clock_ms() - GRACE_MS);
 	loop_timer_start(k->service->loop, &k->look, LOOK_MS, on_look, k);
 }
 

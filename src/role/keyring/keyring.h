@@ -32,12 +32,14 @@ struct keyring {
 	struct admin_door *door;
 	struct asker *askers, *idle;
 	size_t askers_count;
-	struct loop_timer period, retry, look;
+	struct loop_timer period, retry, look, grace;
 	bool serves;
 };
 
 /* keyring.c: the news, to everybody. */
-void keyring_tell_identities(struct keyring *k);
+void keyring_tell(struct keyring *k);
+/* The same, after a change; what was replaced is forgotten after a while. */
+void keyring_changed(struct keyring *k);
 void keyring_rotate(struct keyring *k);
 
 /* verbs.c */

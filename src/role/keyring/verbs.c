@@ -75,7 +75,7 @@ static err install(struct keyring *k, struct identity_files *files, str host, st
 	if (hostname.lost)
 		return FAIL(LIMIT);
 	TRY(identities_install(&k->identities, files, room, reason));
-	keyring_tell_identities(k);
+	keyring_changed(k);
 	return OK;
 }
 
@@ -113,7 +113,7 @@ static void verb_remove(struct admin *a)
 		admin_refuse(a, "%.*s", ARG(buf_str(&reason)));
 		return;
 	}
-	keyring_tell_identities(k);
+	keyring_changed(k);
 	admin_done(a);
 }
 

@@ -354,7 +354,7 @@ static void replaces_while_it_serves(void **state)
 	const struct identity_files f = { S("tls"), key_text(made.keys[RSA2048].pair, text, sizeof text),
 		made.keys[RSA2048].certificate };
 	check_err("install", identities_install(&k->identities, &f, "mail.example.test", &reason), ERR_NONE);
-	keyring_tell_identities(k);
+	keyring_changed(k);
 	assert_int_equal(hear_news(&house.channel), 1);
 	assert_int_not_equal(house.key, old);
 	const struct msg_sign_verify m = verify_of(old, 0x0403);
