@@ -43,7 +43,7 @@ static const struct {
 	{ "between the two hashes", VERIFY(0x0403, false, 40), TLS_KEY_P256, ERR_LIMIT, 0 },
 	{ "a long transcript", VERIFY(0x0403, false, 49), TLS_KEY_P256, ERR_LIMIT, 0 },
 	{ "SHA-512", VERIFY(0x0403, false, 64), TLS_KEY_P256, ERR_LIMIT, 0 },
-	{ "PKCS #1 in 1.3", VERIFY(0x0401, false, 32), TLS_KEY_RSA, ERR_UNSUPPORTED, 0 },
+	{ "PKCS1 in 1.3", VERIFY(0x0401, false, 32), TLS_KEY_RSA, ERR_UNSUPPORTED, 0 },
 	{ "another key's scheme", VERIFY(0x0403, false, 32), TLS_KEY_RSA, ERR_UNSUPPORTED, 0 },
 	{ "another curve's scheme", VERIFY(0x0503, false, 32), TLS_KEY_P256, ERR_UNSUPPORTED, 0 },
 	{ "SHA-1", VERIFY(0x0201, false, 32), TLS_KEY_RSA, ERR_UNSUPPORTED, 0 },
