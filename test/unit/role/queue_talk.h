@@ -107,7 +107,7 @@ struct mailbox {
 	char room[2 << 20];
 };
 
-static void mailbox_open(struct mailbox *m, uint32_t account)
+__attribute__((unused)) static void mailbox_open(struct mailbox *m, uint32_t account)
 {
 	m->account = account;
 	m->got = 0;
@@ -166,7 +166,8 @@ static bool mailbox_fetch(struct mailbox *m, bool confirms, void (*each)(const s
 }
 
 /* Waits to be told, then fetches all there is. */
-static void mailbox_fetch_all(struct mailbox *m, bool confirms, void (*each)(const struct msg_deliver *))
+__attribute__((unused)) static void mailbox_fetch_all(
+	struct mailbox *m, bool confirms, void (*each)(const struct msg_deliver *))
 {
 	struct msg_mail_waiting waiting;
 	MUST(msg_expect_mail_waiting(&m->channel, &waiting));
