@@ -7,6 +7,9 @@
 #include "role/directory/words.h"
 #include "store/directory/listing.h"
 
+#define CONVERSATION "ipc/directory_queue.def"
+#include "ipc/conversation.h"
+
 enum { WORDS_ROOM = 4096, LINE_ROOM = 32000, PERSON_MAX = 200, NEW_LOGIN_MAX = 64, ACCOUNTS_AT_ONCE = 100 };
 
 /* ---- passwords ---- */
@@ -202,16 +205,57 @@ void verb_account_suspend(struct admin *a) { set_state(a, ACCOUNT_SUSPENDED); }
 void verb_account_resume(struct admin *a) { set_state(a, ACCOUNT_ACTIVE); }
 void verb_account_remove(struct admin *a) { set_state(a, ACCOUNT_REMOVED); }
 
+/* The figures begin anew, so that the next message does not pull the brake again. */
+void verb_account_release(struct admin *a)
+{
+	static const char *const known[] = { "login", NULL };
+	char words[WORDS_ROOM];
+	struct buf b = BUF_ON(words);
+	uint32_t number;
+	if (admin_refused_words(a, known) || !take_account(a, &number))
+		return;
+	struct directory_role *r = role_of(a);
+	if (r->queue == NULL) {
+		admin_refuse(a, "the queue does not run; try again");
+		return;
+	}
+	struct directory_change c = command_change(a, &b);
+	err e = directory_account_brake(r->store, &c, number, 0);
+	if (!failed(e)) {
+		struct directory_account *account = directory_account(r->store, number);
+		account->hour = account->day = (struct sending){ 0 };
+		IGNORE(msg_send_released(&r->queue->peer.channel, 0, &(struct msg_released){ .account = number }));
+	}
+	command_end(a, &c, e);
+}
+
+/* "en", "de", "default". */
+static bool take_language(struct admin *a, int *out)
+{
+	str word = admin_word(a, S("language"));
+	if (word.p == NULL || str_eq(word, S("default")))
+		*out = LANGUAGE_CONFIGURED;
+	else if (str_eq(word, S("en")))
+		*out = LANGUAGE_ENGLISH;
+	else if (str_eq(word, S("de")))
+		*out = LANGUAGE_GERMAN;
+	else
+		admin_refuse(a, "languages are en, de and default");
+	return word.p == NULL || str_eq(word, S("default")) || str_eq(word, S("en")) || str_eq(word, S("de"));
+}
+
 /* One thing at a time, so that a refusal leaves nothing half done. */
 void verb_account_change(struct admin *a)
 {
-	static const char *const known[] = { "login", "add-address", "remove-address", "name", "quota", NULL };
+	static const char *const known[] = { "login", "add-address", "remove-address", "name", "quota", "language",
+		NULL };
 	char words[WORDS_ROOM], room[MAILNAME_MAX];
 	struct buf w = BUF_ON(words), b = BUF_ON(room);
 	struct directory *store = role_of(a)->store;
 	struct mailname address;
 	uint32_t number;
 	int64_t quota;
+	int language;
 	str added = admin_word(a, S("add-address")), removed = admin_word(a, S("remove-address")), name;
 	if (admin_refused_words(a, known))
 		return;
@@ -220,13 +264,16 @@ void verb_account_change(struct admin *a)
 		return;
 	}
 	bool is_address = added.p != NULL || removed.p != NULL;
+	bool is_language = admin_word(a, S("language")).p != NULL;
 	if (!take_account(a, &number) || !take_name(a, &name) || !take_quota(a, &quota) ||
+		!take_language(a, &language) ||
 		(is_address && !take_address(a, added.p != NULL ? added : removed, &b, &address)))
 		return;
 	struct directory_change c = command_change(a, &w);
 	err e = added.p != NULL     ? directory_address_add(store, &c, number, &address)
 		: removed.p != NULL ? directory_address_remove(store, &c, number, &address)
 		: name.p != NULL    ? directory_account_name(store, &c, number, name)
+		: is_language       ? directory_account_language(store, &c, number, language)
 				    : directory_account_quota(store, &c, number, quota);
 	if (!failed(e))
 		quota_changed(role_of(a), number);
@@ -265,6 +312,11 @@ static err send_account(struct admin *a, const struct directory_account *account
 	json_number(&j, "messages", account->used_messages);
 	json_moment(&j, "created", texts.created);
 	json_moment(&j, "last_login", account->last_login);
+	json_moment(&j, "braked", account->braked);
+	json_text(&j, "language",
+		str_of(account->language == LANGUAGE_GERMAN     ? "de"
+			: account->language == LANGUAGE_ENGLISH ? "en"
+								: "default"));
 	json_end(&j);
 	return l.lost ? FAIL(LIMIT) : admin_line(a, buf_str(&l));
 }

@@ -58,9 +58,8 @@ static void add_address(struct mail *m, str address)
 		add_recipient(m, 0, address);
 }
 
-static void write_text(const struct directory_role *r, enum log_event event, str entry, str token, struct buf *b)
+static void write_head(const struct directory_role *r, str to, str token, struct buf *b)
 {
-	const struct conf_server *server = &r->service->conf->server;
 	str domain = directory_first_domain(r->store);
 	char date[64];
 	struct tm t;
@@ -68,12 +67,23 @@ static void write_text(const struct directory_role *r, enum log_event event, str
 	gmtime_r(&now, &t);
 	size_t length = strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &t); /* the locale is "C" */
 	buf_addf(b, "Date: %.*s\r\nFrom: Siegel <postmaster@%.*s>\r\nTo: <%.*s>\r\n", (int)length, date, ARG(domain),
-		ARG(server->administrator.n > 0 ? server->administrator : server->deputy));
-	buf_addf(b, "Message-ID: <%.*s@%.*s>\r\nSubject: Alarm: %s (%.*s)\r\n", ARG(token), ARG(server->hostname),
-		log_event_name(event), ARG(server->hostname));
+		ARG(to));
+	buf_addf(b, "Message-ID: <%.*s@%.*s>\r\n", ARG(token), ARG(r->service->conf->server.hostname));
+}
+
+static void write_kind(struct buf *b)
+{
 	buf_add(b,
 		S("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
 		  "Auto-Submitted: auto-generated\r\n\r\n"));
+}
+
+static void write_text(const struct directory_role *r, enum log_event event, str entry, str token, struct buf *b)
+{
+	const struct conf_server *server = &r->service->conf->server;
+	write_head(r, server->administrator.n > 0 ? server->administrator : server->deputy, token, b);
+	buf_addf(b, "Subject: Alarm: %s (%.*s)\r\n", log_event_name(event), ARG(server->hostname));
+	write_kind(b);
 	buf_addf(b, "Der Mailserver %.*s meldet einen Alarm, den sich jemand ansehen muss.\r\n", ARG(server->hostname));
 	buf_addf(b, "The mail server %.*s raises an alarm that a person must look at:\r\n\r\n  %s\r\n\r\n",
 		ARG(server->hostname), log_event_text(event));
@@ -83,17 +93,26 @@ static void write_text(const struct directory_role *r, enum log_event event, str
 		     "Erledigt / done:                        siegel alarm ack NUMBER\r\n"));
 }
 
-static err send(struct mail *m, enum log_event event, str entry)
-{
-	char text[TEXT_ROOM], token[TOKEN_ROOM];
+struct letter {
 	uint8_t number[NUMBER];
-	struct buf b = BUF_ON(text), name = BUF_ON(token);
+	char token[TOKEN_ROOM];
+	struct buf text, name;
+	char room[TEXT_ROOM];
+};
+
+static void letter_begin(struct letter *l)
+{
+	l->text = (struct buf){ .p = l->room, .room = sizeof l->room };
+	l->name = (struct buf){ .p = l->token, .room = sizeof l->token };
+	random_bytes(l->number, sizeof l->number);
+	buf_hex(&l->name, l->number, sizeof l->number);
+}
+
+static err send_letter(struct mail *m, const struct letter *l)
+{
 	struct channel *queue = &m->r->queue->peer.channel;
-	random_bytes(number, sizeof number);
-	buf_hex(&name, number, sizeof number);
-	write_text(m->r, event, entry, buf_str(&name), &b);
 	const struct msg_envelope envelope = {
-		.transaction = str_from((const char *)number, sizeof number),
+		.transaction = str_from((const char *)l->number, sizeof l->number),
 		.last = true,
 		.sender = S(""),
 		.size_max = UINT32_MAX,
@@ -103,9 +122,17 @@ static err send(struct mail *m, enum log_event event, str entry)
 		.client = S(""),
 		.recipients = buf_str(&m->records),
 	};
-	const struct msg_own own = { .transaction = envelope.transaction, .text = buf_str(&b) };
-	TRY(b.lost ? FAIL(LIMIT) : msg_send_envelope(queue, 0, &envelope));
+	const struct msg_own own = { .transaction = envelope.transaction, .text = buf_str(&l->text) };
+	TRY(l->text.lost ? FAIL(LIMIT) : msg_send_envelope(queue, 0, &envelope));
 	return msg_send_own(queue, 0, &own);
+}
+
+static err send(struct mail *m, enum log_event event, str entry)
+{
+	struct letter l;
+	letter_begin(&l);
+	write_text(m->r, event, entry, buf_str(&l.name), &l.text);
+	return send_letter(m, &l);
 }
 
 static bool is_too_often(struct directory_role *r)
@@ -128,4 +155,39 @@ void alarm_mail(struct directory_role *r, uint64_t event, str entry)
 	add_address(&m, server->deputy);
 	if (m.count > 0)
 		IGNORE(send(&m, (enum log_event)event, entry)); /* it is in the list of alarms */
+}
+
+/* ---- to somebody whose mail is held ---- */
+
+static void write_brake(const struct directory_role *r, str address, str token, struct buf *b)
+{
+	const struct conf_server *server = &r->service->conf->server;
+	write_head(r, address, token, b);
+	buf_add(b, S("Subject: Your outgoing mail is held / Ihre ausgehende Mail wird angehalten\r\n"));
+	write_kind(b);
+	buf_add(b, S("Von Ihrem Konto geht sehr viel mehr Mail nach draußen, als es Menschen gewöhnlich tun. Darum "
+		     "wird Ihre\r\n"
+		     "ausgehende Mail angehalten, bis Ihre Administration sie freigibt. Nichts geht verloren. Haben "
+		     "Sie das\r\n"
+		     "nicht selbst gesendet, kennt wohl jemand Ihr Passwort: Bitte rufen Sie Ihre Administration "
+		     "an.\r\n\r\n"
+		     "Far more mail leaves from your account than people usually send. So your outgoing mail is held "
+		     "until your\r\n"
+		     "administrator releases it. Nothing is lost. If you did not send it, somebody seems to know your "
+		     "password:\r\n"
+		     "please call your administrator.\r\n"));
+	buf_addf(b, "\r\n%.*s\r\n", ARG(server->administrator));
+}
+
+void brake_mail(struct directory_role *r, uint32_t account, str address)
+{
+	struct mail m = { .r = r, .records = { .p = r->records, .room = RECORDS_ROOM } };
+	struct letter l;
+	if (r->queue == NULL || address.n == 0)
+		return;
+	add_recipient(&m, account, address);
+	letter_begin(&l);
+	write_brake(r, address, buf_str(&l.name), &l.text);
+	if (m.count > 0)
+		IGNORE(send_letter(&m, &l)); /* the administrator knows */
 }

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DATA: the finished envelope goes to `queue`, in parts if need be, before the client may send the body. */
-#include "role/directory/session.h"
+#include "role/directory/brake.h"
 
 #define CONVERSATION "ipc/directory_queue.def"
 #include "ipc/conversation.h"
 
 enum { CLIENT_ROOM = 64 };
+
+static bool is_german(const struct session *s)
+{
+	const struct directory_account *a = directory_account(s->role->store, s->account);
+	uint64_t configured = s->role->service->conf->accounts.language;
+	return (a != NULL && a->language >= 0 ? (uint64_t)a->language : configured) == LANGUAGE_GERMAN;
+}
 
 static err send_part(struct session *s, bool last, str records)
 {
@@ -22,6 +29,8 @@ static err send_part(struct session *s, bool last, str records)
 		.utf8 = t->utf8,
 		.body = t->body,
 		.ret = t->ret,
+		.held = t->held,
+		.german = is_german(s),
 		.envid = t->envid,
 		.session = s->log.session,
 		.client = session_client(s, &client),
@@ -67,6 +76,7 @@ err session_data(struct session *s)
 	t->is_open = false;
 	if (s->account != 0 && directory_account(s->role->store, s->account)->state != ACCOUNT_ACTIVE)
 		return session_verdict(s, 550, S("5.7.1"), S("This account is not active"));
+	t->held = s->account != 0 && brake_holds(s);
 	if (arena_spent(s->transaction_arena) || failed(send_envelope(s)))
 		return session_not_now(s);
 	count_spooled(s);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "role/directory/brake.h"
 #include "role/directory/session.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ bool in_networks(const struct conf_networks *networks, const struct address *cli
 static void tidy(void *to)
 {
 	struct directory_role *r = to;
+	brake_save(r);
 	err e = directory_save_figures(r->store);
 	if (!failed(e))
 		e = directory_tidy(r->store);
@@ -78,6 +80,9 @@ static err set_up(struct directory_role *r)
 	r->jobs.loop = s->loop;
 	r->remembered = remembered_new(s->arena, (int64_t)conf->remember * 1000);
 	r->throttle = throttle_new(s->arena, (int64_t)conf->block_time * 1000);
+	r->brake = brake_new(s->arena);
+	if (r->brake == NULL)
+		return FAIL(MEMORY);
 	r->networks = networks_new(s->arena, s->loop, &s->log, r->store);
 	r->scratch = NEW(s->arena, struct frame, 1);
 	r->records = NEW(s->arena, char, DIRECTORY_RECORDS);

@@ -52,6 +52,7 @@ struct directory_role {
 	struct remembered *remembered;
 	struct throttle *throttle;
 	struct networks *networks;
+	struct brake *brake;
 	struct frame *scratch; /* for records */
 	char *records;         /* DIRECTORY_RECORDS bytes */
 	struct loop_timer tidy;

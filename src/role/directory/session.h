@@ -51,6 +51,7 @@ struct transaction {
 	str sender, envid;
 	uint64_t size, size_max;
 	bool utf8;
+	bool held; /* what goes elsewhere waits for a person */
 	uint8_t body, ret;
 	struct recipient *first, **end;
 	size_t count;       /* of recipients */

@@ -146,7 +146,7 @@ static struct spool_recipient *next_recipient(struct message *m)
 	return &m->recipients[m->count];
 }
 
-static err add_recipient(struct message *m, const struct msg_recipient *r)
+static err add_recipient(struct message *m, const struct msg_recipient *r, bool held)
 {
 	struct spool_recipient *to = next_recipient(m);
 	if (to == NULL)
@@ -158,7 +158,9 @@ static err add_recipient(struct message *m, const struct msg_recipient *r)
 		.detail = arena_copy(m->arena, r->detail),
 		.notify = (unsigned)r->notify,
 		.orcpt = arena_copy(m->arena, r->orcpt),
-		.state = r->account > 0 ? SPOOL_WAITING : SPOOL_REMOTE,
+		.state = r->account > 0 ? SPOOL_WAITING
+			 : held         ? SPOOL_BRAKED
+					: SPOOL_REMOTE,
 	};
 	size_t at = str_find_last(to->address, '@');
 	if (r->account == 0)
@@ -169,12 +171,12 @@ static err add_recipient(struct message *m, const struct msg_recipient *r)
 	return arena_spent(m->arena) ? FAIL(LIMIT) : OK;
 }
 
-static err add_recipients(struct queue *q, struct message *m, str records)
+static err add_recipients(struct queue *q, struct message *m, str records, bool held)
 {
 	struct msg_recipient r;
 	err e = OK;
 	while (msg_next_recipient(&records, q->scratch, &r, &e))
-		TRY(add_recipient(m, &r));
+		TRY(add_recipient(m, &r, held));
 	return e;
 }
 
@@ -187,7 +189,7 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	new->session_name = arena_copy(new->arena, m->session);
 	new->client = arena_copy(new->arena, m->client);
 	new->row.account = (uint32_t)m->account;
-	new->row.flags = m->utf8 ? SPOOL_UTF8 : 0;
+	new->row.flags = (m->utf8 ? SPOOL_UTF8 : 0u) | (m->german ? SPOOL_GERMAN : 0u);
 	new->row.body = (unsigned)m->body;
 	new->row.ret = (unsigned)m->ret;
 	new->size_max = m->size_max;
@@ -211,7 +213,7 @@ static err on_envelope(struct queue *q, const struct msg_envelope *m, uint32_t t
 			forget(q, q->oldest);
 		known = begin(q, m);
 	}
-	err e = add_recipients(q, known, m->recipients);
+	err e = add_recipients(q, known, m->recipients, m->held);
 	if (!failed(e) && m->last && known->count == 0)
 		e = FAIL(SYNTAX);
 	known->complete = m->last;
@@ -242,6 +244,14 @@ static err on_own(struct queue *q, const struct msg_own *own, uint32_t tag)
 	m->row.received = clock_utc_ms();
 	m->row.size = m->body.size;
 	store(m);
+	return OK;
+}
+
+static err on_released(struct queue *q, const struct msg_released *m, uint32_t tag)
+{
+	(void)tag;
+	if (q->writer != NULL)
+		remote_release(q, (uint32_t)m->account);
 	return OK;
 }
 

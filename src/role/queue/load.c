@@ -403,6 +403,39 @@ void remote_survey(struct remote *r)
 	survey_on(r);
 }
 
+/* ---- what was held of an account ---- */
+
+struct release {
+	struct job job;
+	struct arena *arena;
+	struct remote *r;
+	uint32_t account;
+};
+
+static err release_run(struct job *j, struct spool *spool)
+{
+	return spool_unbrake(spool, ((struct release *)j)->account, clock_utc_ms());
+}
+
+static void release_done(struct job *j)
+{
+	struct release *l = (struct release *)j;
+	struct arena *a = l->arena;
+	if (!failed(j->e))
+		remote_survey(l->r);
+	arena_free(&a);
+}
+
+void remote_release(struct queue *q, uint32_t account)
+{
+	struct arena *a = arena_new("release", sizeof(struct release) + 64);
+	struct release *l = NEW(a, struct release, 1);
+	*l = (struct release){
+		.job = { .run = release_run, .done = release_done }, .arena = a, .r = q->remote, .account = account
+	};
+	writer_post(q->writer, &l->job);
+}
+
 /* ---- what a sender speaks of and we do not know ---- */
 
 static err recovery_row(void *to, const struct spool_message *m, const struct spool_remote *row)

@@ -184,6 +184,8 @@ void remote_renewed(struct queue *q);
 /* An administrator changed what waits for a domain; goes: it is to be tried now. Then, once, remote_go_on(). */
 void remote_changed(struct queue *q, str domain, bool goes);
 void remote_go_on(struct queue *q);
+/* What is held of an account goes on. */
+void remote_release(struct queue *q, uint32_t account);
 extern const struct peer_kind sender_kind;
 void sender_attach(struct queue *q, int fd);
 

@@ -232,6 +232,26 @@ err directory_account_quota(struct directory *d, struct directory_change *c, uin
 	return OK;
 }
 
+err directory_account_brake(struct directory *d, struct directory_change *c, uint32_t number, int64_t since)
+{
+	TRY(begin(d, c));
+	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_brake);
+	sql_bind_number(st, since);
+	TRY(end(d, c, change_account(d, c, number, st)));
+	directory_account(d, number)->braked = since;
+	return OK;
+}
+
+err directory_account_language(struct directory *d, struct directory_change *c, uint32_t number, int language)
+{
+	TRY(begin(d, c));
+	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_language);
+	sql_bind_number(st, language);
+	TRY(end(d, c, change_account(d, c, number, st)));
+	directory_account(d, number)->language = language;
+	return OK;
+}
+
 err directory_account_name(struct directory *d, struct directory_change *c, uint32_t number, str name)
 {
 	TRY(begin(d, c));

@@ -34,6 +34,9 @@ err directory_account_state(struct directory *d, struct directory_change *c, uin
 /* For good. Its addresses stay with it, so that mail for them is refused as what it is, until they are given away. */
 err directory_account_remove(struct directory *d, struct directory_change *c, uint32_t number);
 err directory_account_quota(struct directory *d, struct directory_change *c, uint32_t number, int64_t quota);
+/* Holds its outgoing mail since that time, or with 0 no more. */
+err directory_account_brake(struct directory *d, struct directory_change *c, uint32_t number, int64_t since);
+err directory_account_language(struct directory *d, struct directory_change *c, uint32_t number, int language);
 err directory_account_name(struct directory *d, struct directory_change *c, uint32_t number, str name);
 
 /* One more address for an account. It may be taken from a removed account, from the mailbox that a domain's postmaster has

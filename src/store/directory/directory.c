@@ -17,7 +17,7 @@ err directory_account_new(struct directory *d, uint32_t number, struct directory
 	if (number > d->highest)
 		d->highest = number;
 	*out = &d->chunks[chunk][number % CHUNK_ACCOUNTS];
-	**out = (struct directory_account){ .number = number };
+	**out = (struct directory_account){ .number = number, .language = LANGUAGE_CONFIGURED };
 	return OK;
 }
 
@@ -44,6 +44,8 @@ static err load_account(struct directory *d, struct sql_statement *st)
 	a->used_bytes = sql_column_count(st, 4);
 	a->used_messages = sql_column_count(st, 5);
 	a->last_login = sql_column_number(st, 6);
+	a->braked = sql_column_number(st, 7);
+	a->language = (int)sql_column_number(st, 8);
 	return OK;
 }
 

@@ -20,6 +20,7 @@ enum {
 enum account_state { ACCOUNT_ACTIVE, ACCOUNT_SUSPENDED, ACCOUNT_REMOVED };
 
 #define QUOTA_CONFIGURED INT64_C(-1)
+enum { LANGUAGE_CONFIGURED = -1, LANGUAGE_ENGLISH = 0, LANGUAGE_GERMAN = 1 }; /* as in accounts.language */
 
 struct directory_account {
 	uint32_t number; /* 0: no such account */
@@ -28,11 +29,17 @@ struct directory_account {
 	int64_t quota; /* bytes; 0: none; QUOTA_CONFIGURED */
 	uint64_t used_bytes, used_messages;
 	int64_t last_login; /* UTC ms, 0: never */
+	int64_t braked;     /* UTC ms: since when its outgoing mail is held; 0: it is not */
+	int language;       /* position in accounts.language; -1: the configured one */
 	bool is_unsaved;    /* figures that differ from the file's */
 	uint32_t mark;      /* of directory_expand() */
 	/* Of the role that serves mail, not of the file. */
 	uint64_t spooled;
 	int64_t spooled_at, damaged_until; /* clock_ms() */
+	struct sending {
+		int64_t since; /* clock_ms() */
+		uint32_t messages, strangers;
+	} hour, day;
 };
 
 /* path is relative to the current folder. message as in sql_open(). */

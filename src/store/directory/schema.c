@@ -29,6 +29,11 @@ static const char *const migrations[] = {
 	"CREATE TABLE audit ("
 	" number INTEGER NOT NULL PRIMARY KEY, at BIGINT NOT NULL, caller TEXT NOT NULL, verb TEXT NOT NULL,"
 	" words TEXT NOT NULL, result TEXT NOT NULL);",
+	/* account.braked: since when its outgoing mail is held, 0: it is not. account.language: as the setting
+	 * accounts.language, or -1 where that holds. correspondent: to whom an account has written, as hashes. */
+	"ALTER TABLE account ADD COLUMN braked BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN language INTEGER NOT NULL DEFAULT -1;"
+	"CREATE TABLE correspondent (account INTEGER NOT NULL, hash BIGINT NOT NULL, PRIMARY KEY (account, hash));",
 };
 
 static const char *const operations[] = {

@@ -36,3 +36,11 @@ err spool_retry(struct spool *spool, int64_t message, unsigned position, int64_t
 {
 	return run_due(spool, SPOOL_recipient_retry, message, position, due, changed);
 }
+
+err spool_unbrake(struct spool *spool, uint32_t account, int64_t due)
+{
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_recipient_unbrake);
+	sql_bind_number(st, due);
+	sql_bind_number(st, account);
+	return sql_run(st);
+}

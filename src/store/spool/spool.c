@@ -55,6 +55,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE destination (name TEXT PRIMARY KEY, failures INTEGER NOT NULL, until INTEGER NOT NULL,"
 	" cause INTEGER NOT NULL, code INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, host TEXT NOT NULL)"
 	" WITHOUT ROWID;",
+	"CREATE INDEX recipient_braked ON recipient (message) WHERE state = 4;",
 };
 /* clang-format on */
 

@@ -127,6 +127,9 @@ err spool_hold(struct spool *spool, int64_t message, unsigned position, bool *ch
 err spool_let_go(struct spool *spool, int64_t message, unsigned position, int64_t due, bool *changed);
 err spool_retry(struct spool *spool, int64_t message, unsigned position, int64_t due, bool *changed);
 
+/* What is SPOOL_BRAKED of an account goes on. */
+err spool_unbrake(struct spool *spool, uint32_t account, int64_t due);
+
 /* Messages behind an id, at most so many. */
 err spool_messages(struct spool *spool, int64_t after, unsigned most, const struct spool_message_rows *rows);
 /* ERR_ABSENT. The strings are copied. */

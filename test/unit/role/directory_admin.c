@@ -99,7 +99,7 @@ static void test_accounts(void **state)
 	assert_true(
 		has("{\"login\":\"kx80-dora\",\"address\":[\"dora@example.org\"],\"state\":\"active\",\"account\":5,"
 		    "\"name\":\"Dora D.\",\"quota\":2048,\"bytes\":0,\"messages\":0,\"created\":\"20"));
-	assert_true(has("\"last_login\":null}"));
+	assert_true(has("\"last_login\":null,\"braked\":null,\"language\":\"default\"}"));
 
 	expect("account password", "login=kx80-dora", "another long one", "");
 	check_err("login", directory_login(house.role->store, S("kx80-dora"), &login), ERR_NONE);

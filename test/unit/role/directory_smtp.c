@@ -433,6 +433,71 @@ static void test_alarms(void **state)
 	channel_close(&logger);
 }
 
+static void log_anna_in(struct channel *c)
+{
+	const struct msg_auth_start m = { .mechanism = S("PLAIN"),
+		.encrypted = true,
+		.has_initial = true,
+		.initial = S("\0kx77-anna\0secret password") };
+	struct msg_auth_done done = { .granted = false };
+	int64_t end = clock_ms() + 20000;
+	err e = FAIL(AGAIN);
+	check_err("start", msg_send_auth_start(c, 0, &m), ERR_NONE);
+	for (; e.code == ERR_AGAIN && clock_ms() < end; e = msg_expect_auth_done(c, &done))
+		hasher_works();
+	check_err("login", e, ERR_NONE);
+	assert_true(done.granted);
+}
+
+/* Above the limits nothing is refused, but what goes elsewhere is held, and everybody concerned is told once. */
+static void test_brake(void **state)
+{
+	struct envelope e;
+	struct msg_own own;
+	(void)state;
+	fake_service_set(&house.fake, "accounts.sent_per_hour=2");
+	fake_service_set(&house.fake, "accounts.strangers_per_day=4");
+	struct channel c = open_session(S("receiver-submission"), OUTSIDE, S("submission"));
+	struct directory_account *anna = directory_account(house.role->store, 2);
+	log_anna_in(&c);
+	for (unsigned i = 0; i < 4; i++) {
+		check_verdict("mail", ask_mail(&c, S("anna@example.org"), 0), 250, "2.1.0");
+		check_verdict("rcpt", ask_rcpt(&c, S("friend@elsewhere.net")), 250, "2.1.5");
+		check_verdict("data", ask_data(&c), 354, "");
+		if (i == 2) { /* she is told, by a message to her mailbox */
+			take_envelope(&e);
+			check_str("told", str_from(e.seen, e.seen_n), S("2 anna@example.org;"));
+			check_err("told", msg_expect_own(&house.queue, &own), ERR_NONE);
+			assert_true(str_find_str(own.text, S("call your administrator")) != STR_NONE);
+		}
+		take_envelope(&e);
+		if (e.m.held != (i >= 2))
+			fail_msg("message %u: held %d", i, e.m.held);
+	}
+	assert_int_equal(anna->hour.strangers, 1);
+	assert_true(anna->braked > 0);
+	/* Mail that stays inside does not count. */
+	check_verdict("mail", ask_mail(&c, S("anna@example.org"), 0), 250, "2.1.0");
+	check_verdict("rcpt", ask_rcpt(&c, S("berta@example.org")), 250, "2.1.5");
+	check_verdict("data", ask_data(&c), 354, "");
+	take_envelope(&e);
+	assert_false(e.m.held);
+	/* Many strangers in one message. */
+	anna->hour = anna->day = (struct sending){ 0 };
+	anna->braked = 0;
+	check_verdict("mail", ask_mail(&c, S("anna@example.org"), 0), 250, "2.1.0");
+	for (unsigned i = 0; i < 5; i++) {
+		char room[40];
+		struct buf b = BUF_ON(room);
+		buf_addf(&b, "stranger%u@elsewhere.net", i);
+		check_verdict("rcpt", ask_rcpt(&c, buf_str(&b)), 250, "2.1.5");
+	}
+	check_verdict("data", ask_data(&c), 354, "");
+	assert_int_equal(anna->day.strangers, 5);
+	assert_true(anna->braked > 0);
+	channel_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +515,7 @@ int main(void)
 		IN_HOUSE(test_networks),
 		IN_HOUSE(test_filter),
 		IN_HOUSE(test_alarms),
+		IN_HOUSE(test_brake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

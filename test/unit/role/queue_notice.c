@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is told what became of a message, and who is not. */
+#include "queue_sender.h"
+
+static bool has(str text) { return str_find_str(anna.body, text) != STR_NONE; }
+
+static void test_notice(void **state)
+{
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, BODY);
+	hear_job(&j);
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	static const char *const wanted[] = { "\r\nTo: <anna@ours.test>\r\n", "\r\nAuto-Submitted: auto-replied\r\n",
+		"report-type=delivery-status", "\r\nFinal-Recipient: rfc822; bob@else.test\r\n",
+		"\r\nOriginal-Recipient: rfc822;orig@else.test\r\n", "\r\nAction: failed\r\nStatus: 5.1.1\r\n",
+		"\r\nRemote-MTA: dns; mx.else.test\r\n", "\r\nDiagnostic-Code: smtp; 550 5.1.1 words of theirs\r\n",
+		"\r\nOriginal-Envelope-Id: QQ314\r\n", "no such mailbox", "\r\nSubject: x\r\n" };
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (!has(str_of(wanted[i])))
+			fail_msg("the notice has no \"%s\":\n%.*s", wanted[i], ARG(anna.body));
+	if (has(S("hello")))
+		fail_msg("the body was quoted although it was not asked for");
+	wait_for(0);
+	house_close();
+	assert_int_equal(house.events[EV_notice_made], 1);
+}
+
+static void test_notice_in_german(void **state)
+{
+	static const struct envelope from_berta = { 8, "berta@ours.test", 0, 1, { "bob@else.test" } };
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &from_berta, BODY);
+	hear_job(&j);
+	answer(&j, OUTCOME_FAILED, CAUSE_full, 552, S("5.2.2"));
+	mailbox_open(&anna, 8);
+	mailbox_fetch_all(&anna, true, NULL);
+	if (!has(S("\r\nSubject: =?utf-8?q?Nicht_zugestellt:_Ihre_Nachricht?=\r\n")) ||
+		!has(S("Das Postfach des Empf")) || !has(S("\r\nContent-Type: message/rfc822\r\n")) ||
+		!has(S("\r\n\r\nhello\r\n")))
+		fail_msg("not what was wanted:\n%.*s", ARG(anna.body));
+	house_close();
+}
+
+/* N1-N6 of the requirements: to whom a notice goes, and what asks for one. */
+static void test_who_gets_a_notice(void **state)
+{
+	static const struct {
+		const char *name;
+		struct envelope envelope;
+		enum outcome_kind kind;
+		unsigned want;
+	} cases[] = {
+		{ "failure, by default", { 7, "anna@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 1 },
+		{ "failure, asked", { 7, "anna@ours.test", 4, 1, { "b@else.test" } }, OUTCOME_FAILED, 1 },
+		{ "failure, never", { 7, "anna@ours.test", 1, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "failure, only success", { 7, "anna@ours.test", 2, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "failure, null sender", { 7, "", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "failure, automatic", { 7, "anna@ours.test", 4, 0, { "b@else.test" }, true }, OUTCOME_FAILED, 0 },
+		{ "failure, stranger", { 0, "x@strange.test", 4, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "success, automatic", { 7, "anna@ours.test", 2, 0, { "b@else.test" }, true }, OUTCOME_DELIVERED, 0 },
+		{ "success, by default", { 7, "anna@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 0 },
+		{ "success, asked", { 7, "anna@ours.test", 2, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 1 },
+		{ "success, stranger", { 0, "x@strange.test", 2, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 0 },
+	};
+	struct job j;
+	unsigned want = 0;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		submit(&session, i + 1, &cases[i].envelope, BODY);
+		hear_job(&j);
+		answer(&j, cases[i].kind, CAUSE_recipient, cases[i].kind == OUTCOME_FAILED ? 550 : 250, S("5.1.1"));
+		want += cases[i].want;
+		assert_true(is_noted(j.number));
+		if (waiting() != want)
+			fail_msg("%s: %u notices wait, want %u", cases[i].name, waiting(), want);
+	}
+	house_close();
+}
+
+static void short_life(struct conf *conf)
+{
+	soon(conf);
+	conf->queue.delay_notice = 1;
+	conf->queue.expire = 3;
+}
+
+/* First the sender is told that it takes long, once; then that it is given up. Nobody ever sends it elsewhere. */
+static void test_expires(void **state)
+{
+	struct job j;
+	(void)state;
+	house_open(short_life);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, BODY);
+	int64_t end = clock_ms() + PATIENCE_MS;
+	while (house.events[EV_notice_made] == 0 && clock_ms() < end)
+		usleep(20000);
+	assert_int_equal(house.events[EV_notice_made], 1);
+	sleep(3);
+	assert_int_equal(house.events[EV_notice_made], 1);
+	assert_int_equal(house.events[EV_message_failed], 0);
+	house_close();
+	house_open(short_life);
+	open_sender(4);
+	hear_job(&j);
+	say_destination("else.test", DESTINATION_UNREACHABLE);
+	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	end = clock_ms() + PATIENCE_MS;
+	while (house.events[EV_message_failed] == 0 && clock_ms() < end)
+		usleep(20000);
+	assert_int_equal(house.events[EV_message_failed], 1);
+	mailbox_open(&anna, 7);
+	while (anna.got < 2)
+		mailbox_fetch_all(&anna, true, NULL);
+	assert_true(has(S("Action: failed\r\nStatus: 4.4.1")));
+	house_close();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_notice, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_notice_in_german, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mail that is submitted for other servers, and what an administrator asks of it. */
+#pragma once
+#include "queue_talk.h"
+
+#include "check.h"
+#include "os/clock.h"
+
+#define BODY S("From: <anna@ours.test>\r\nSubject: x\r\n\r\nhello\r\n")
+
+__attribute__((unused)) static struct mailbox anna;
+
+/* ---- what is submitted ---- */
+
+struct envelope {
+	uint32_t account;
+	const char *sender;
+	unsigned notify, ret;
+	const char *addresses[30];
+	bool automatic, held;
+};
+
+__attribute__((unused)) static void submit(struct channel *session, unsigned n, const struct envelope *from, str body)
+{
+	static char room[48000];
+	struct number number = number_of(n);
+	struct buf records = BUF_ON(room);
+	for (size_t i = 0; from->addresses[i] != NULL; i++)
+		MUST(msg_add_recipient(&records, &house.scratch,
+			&(struct msg_recipient){ .address = str_of(from->addresses[i]),
+				.detail = S(""),
+				.notify = from->notify,
+				.orcpt = S("rfc822;orig@else.test") }));
+	MUST(msg_send_envelope(&house.directory, 0,
+		&(struct msg_envelope){ .transaction = number_str(&number),
+			.last = true,
+			.sender = str_of(from->sender),
+			.account = from->account,
+			.size_max = UINT32_MAX,
+			.ret = from->ret,
+			.envid = S("QQ314"),
+			.held = from->held,
+			.german = from->account == 8,
+			.recipients = buf_str(&records) }));
+	send_begin(session, n);
+	send_bytes(session, body);
+	send_end(session, body.n);
+	if (from->account > 0) {
+		struct msg_judge j;
+		MUST(msg_expect_judge(&house.filter, &j));
+		close(j.body);
+		MUST(msg_send_judged(&house.filter, house.filter.in->tag,
+			&(struct msg_judged){
+				.code = 250, .status = S("2.0.0"), .reason = S(""), .automatic = from->automatic }));
+	}
+	assert_int_equal(hear_queued(session), 250);
+}
+
+__attribute__((unused)) static const struct envelope to_bob = { 7, "anna@ours.test", 0, 0, { "bob@else.test", NULL } };
+__attribute__((unused)) static const struct envelope from_nobody = { 0, "stranger@other.test", 0, 0,
+	{ "bob@else.test", NULL } };
+
+/* Lines of the answer to a command. A refusal counts as none. */
+__attribute__((unused)) static unsigned command(const char *verb, const char *word)
+{
+	char room[200];
+	struct buf words = BUF_ON(room);
+	unsigned lines = 0;
+	struct msg_end end;
+	struct channel c = house_session(&house.control);
+	if (word != NULL)
+		MUST(msg_add_word(&words, &house.scratch, &(struct msg_word){ .text = str_of(word) }));
+	MUST(msg_send_command(&c, 0,
+		&(struct msg_command){
+			.verb = str_of(verb), .words = buf_str(&words), .secret = S(""), .caller = S("root") }));
+	for (;; lines++) {
+		MUST(channel_receive(&c));
+		if (c.in->number != MSG_line)
+			break;
+		frame_drop(c.in);
+	}
+	MUST(msg_get_end(c.in, &end));
+	channel_close(&c);
+	return lines;
+}
+
+__attribute__((unused)) static unsigned waiting(void) { return command("queue list", NULL); }
+
+__attribute__((unused)) static void wait_for(unsigned messages)
+{
+	int64_t end = clock_ms() + PATIENCE_MS;
+	while (waiting() != messages) {
+		if (clock_ms() > end)
+			fail_msg("%u messages wait, want %u", waiting(), messages);
+		usleep(20000);
+	}
+}
