@@ -378,6 +378,26 @@ def test_append_limits(folder):
     stand.stop()
 
 
+def test_copy_limits(folder):
+    stand = Stand(folder / "account")
+    client = Client(stand)
+    for _ in range(3):
+        client.append("INBOX", MESSAGE)
+    client.ok("CREATE there")
+    client.ok("SELECT INBOX")
+    stand.say(f"limits {len(MESSAGE) * 5 - 1}")
+    time.sleep(0.3)
+    assert client.status("COPY 1:3 nowhere").startswith("NO [TRYCREATE]")
+    for command in ("COPY 1:2 there", "UID COPY 1:* there", "COPY 1:2 INBOX"):
+        assert client.status(command).startswith("NO [OVERQUOTA]"), command
+    assert client.ok("STATUS there (MESSAGES)") == [b"* STATUS there (MESSAGES 0)"]
+    client.ok("COPY 1 there")  # fits still
+    assert client.status("COPY 1 there").startswith("NO [OVERQUOTA]")
+    client.ok("MOVE 2:3 there")  # adds nothing
+    assert client.ok("STATUS there (MESSAGES)") == [b"* STATUS there (MESSAGES 3)"]
+    stand.stop()
+
+
 def test_damage_stops_this_account_only(folder):
     stand = Stand(folder / "account")
     client = Client(stand)

@@ -81,7 +81,7 @@ static void close_upload(struct upload *u)
 	arena_free(&u->arena);
 }
 
-static bool is_over_quota(struct imap_session *s, uint64_t size)
+bool session_is_over_quota(const struct imap_session *s, uint64_t size)
 {
 	uint64_t max = atomic_load(&s->mailbox->bytes_max), spooled = atomic_load(&s->mailbox->spooled), used, messages;
 	account_usage(s->account, &used, &messages);
@@ -103,7 +103,7 @@ static bool refuse(struct imap_session *s, const struct imap_append *a, struct r
 		*out = REPLY_NO("[CANNOT] a message has at least one byte");
 	else if (a->message.is_binary)
 		*out = REPLY_BAD("binary literals are not known here");
-	else if (is_over_quota(s, a->message.size))
+	else if (session_is_over_quota(s, a->message.size))
 		*out = REPLY_NO("[OVERQUOTA] the account is full");
 	else
 		return false;

@@ -44,6 +44,9 @@ struct reply reply_synced(struct imap_session *s, struct reply r);
 /* OK with text made by the caller in the command's arena. */
 struct reply reply_text(const struct buf *b);
 
+/* Whether the account would hold more than it may, with so many bytes more. */
+bool session_is_over_quota(const struct imap_session *s, uint64_t size);
+
 /* Everything that a session may write without making progress in reading gets this long. */
 void session_patience(struct imap_session *s);
 void session_capabilities(struct buf *b);
