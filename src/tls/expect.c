@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "tls/client_inside.h"
 
 /* Without a proof there is nobody to insist on better: what is weak is better than nothing (RFC 7435 3). */
@@ -89,13 +90,24 @@ static bool name_text(str name, char room[TLS_NAME_MAX + 1])
 	return true;
 }
 
+static bool is_address(str name)
+{
+	struct address a;
+	return !failed(address_parse(name, &a));
+}
+
 static bool set_names(SSL *ssl, const struct tls_expected *e)
 {
 	char name[TLS_NAME_MAX + 1];
 	bool good = true;
-	for (size_t i = 0; i < e->names_count && i < TLS_NAMES_MAX; i++)
-		if (name_text(e->names[i], name))
+	for (size_t i = 0; i < e->names_count && i < TLS_NAMES_MAX; i++) {
+		if (!name_text(e->names[i], name))
+			continue;
+		if (is_address(e->names[i]))
+			good = good && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+		else
 			good = good && SSL_add1_host(ssl, name) == 1;
+	}
 	return good;
 }
 
@@ -131,7 +143,9 @@ static bool set_expectations(SSL *ssl, const struct tls_expected *e)
 	char name[TLS_NAME_MAX + 1];
 	if (e->proof == TLS_PROOF_RECORDS && !set_records(ssl, e))
 		return false;
-	if (e->names_count > 0 && name_text(e->names[0], name) && SSL_set_tlsext_host_name(ssl, name) != 1)
+	/* RFC 6066 3: an address is no name to ask for. */
+	if (e->names_count > 0 && !is_address(e->names[0]) && name_text(e->names[0], name) &&
+		SSL_set_tlsext_host_name(ssl, name) != 1)
 		return false;
 	if (e->proof != TLS_PROOF_NOTHING && !set_names(ssl, e))
 		return false;

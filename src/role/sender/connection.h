@@ -14,6 +14,8 @@ struct attempt {
 	struct address address;
 };
 
+struct probe;
+
 enum connection_state { CONNECTION_DIALLING, CONNECTION_CONNECTED, CONNECTION_GREETED, CONNECTION_SESSION };
 
 struct connection {
@@ -36,13 +38,18 @@ struct connection {
 	/* The session's, from its thread to the main loop. */
 	pthread_cond_t wake;
 	struct job *given;
-	bool counted; /* among those that dial: it has no job yet; guarded by sender.lock */
-	bool worked;  /* a server has answered in it: it is no failure of the destination */
-	bool again;   /* the same address once more */
+	bool counted;            /* among those that dial: it has no job yet; guarded by sender.lock */
+	bool worked;             /* a server has answered in it: it is no failure of the destination */
+	bool again;              /* the same address once more */
+	const char *tls_version; /* static memory; NULL: none */
+	bool proved;
+	struct probe *probe; /* a command that watches; or NULL */
 };
 
 /* Begins another connection to a destination. False: it has come to nothing already. */
 bool dial(struct destination *d);
+/* One without mail, for a command. NULL: it has come to nothing already, as destination.failure says. */
+struct connection *dial_probe(struct destination *d, struct probe *p);
 /* Goes on with the next address; gives up when there is none. */
 void dial_next(struct connection *c);
 /* Forgets it. */

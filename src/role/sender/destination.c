@@ -249,6 +249,7 @@ bool destination_withdraw(struct job *j)
 
 void destination_go_on(struct destination *d)
 {
+	probes_go_on(d);
 	if (d->progress == DESTINATION_LOST)
 		lose(d, &d->failure);
 	if (d->progress != DESTINATION_KNOWN) {
@@ -288,4 +289,14 @@ void destination_worked(struct destination *d)
 	if (!d->reachable)
 		jobs_say_destination(d->sender, d->name, DESTINATION_REACHABLE, NULL);
 	d->reachable = true;
+}
+
+struct security destination_security(const struct destination *d, const struct host *h)
+{
+	const struct security_facts facts = { .setting = d->route != NULL ? d->route->tls : SECURITY_UNSAID,
+		.wish = d->wish,
+		.routed = d->route != NULL && d->route->host.n > 0,
+		.mx_secure = h->mx_secure,
+		.dane = h->dane };
+	return security_decide(&facts);
 }

@@ -91,3 +91,8 @@ void lookup_hosts(struct destination *d);
 void lookup_host(struct destination *d, struct host *h);
 void lookups_attach(struct sender *s, int fd);
 void lookups_init(struct sender *s);
+/* The same without destination_go_on() at the end, for who looks at all hosts at once; it still comes with the answers. */
+void lookup_host_quietly(struct destination *d, struct host *h);
+
+/* How secure the way to that host must be. */
+struct security destination_security(const struct destination *d, const struct host *h);

@@ -210,8 +210,10 @@ static void give_up(struct connection *c)
 {
 	struct destination *d = c->destination;
 	struct failure f = c->failure;
+	const bool probed = c->probe != NULL;
 	connection_free(c);
-	destination_give_up(d, &f);
+	if (!probed)
+		destination_give_up(d, &f);
 }
 
 /* Does not look at c afterwards: it may be gone. */
@@ -245,7 +247,7 @@ void dial_next(struct connection *c)
 	step(c);
 }
 
-bool dial(struct destination *d)
+static struct connection *make(struct destination *d)
 {
 	struct sender *s = d->sender;
 	struct arena *a = arena_new("connection", CONNECTION_BUDGET);
@@ -264,14 +266,35 @@ bool dial(struct destination *d)
 		c->next->before = c;
 	d->connections = c;
 	d->connections_count++;
-	const size_t before = d->dialling++;
+	d->dialling++;
 	pthread_mutex_unlock(&s->lock);
 	s->connections++;
+	return c;
+}
+
+static bool is_connection_of(const struct destination *d, const struct connection *wanted)
+{
+	for (const struct connection *c = d->connections; c != NULL; c = c->next)
+		if (c == wanted)
+			return true;
+	return false;
+}
+
+bool dial(struct destination *d)
+{
+	struct connection *c = make(d);
 	step(c);
-	pthread_mutex_lock(&s->lock);
-	const bool begun = d->dialling > before;
-	pthread_mutex_unlock(&s->lock);
-	return begun;
+	return is_connection_of(d, c);
+}
+
+struct connection *dial_probe(struct destination *d, struct probe *p)
+{
+	struct connection *c = make(d);
+	step(c);
+	if (!is_connection_of(d, c))
+		return NULL;
+	c->probe = p;
+	return c;
 }
 
 void connection_free(struct connection *c)
@@ -293,6 +316,8 @@ void connection_free(struct connection *c)
 	pthread_mutex_unlock(&s->lock);
 	s->connections--;
 	pthread_cond_destroy(&c->wake);
+	if (c->probe != NULL)
+		probe_connection_ended(c);
 	struct arena *a = c->arena;
 	arena_free(&a);
 }

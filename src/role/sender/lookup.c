@@ -292,20 +292,27 @@ static bool literal(str name, struct address *out)
 	return !failed(address_parse(name, out));
 }
 
-void lookup_host(struct destination *d, struct host *h)
+void lookup_host_quietly(struct destination *d, struct host *h)
 {
 	struct address a;
 	h->state = HOST_ASKED;
 	if (literal(h->name, &a)) {
 		add_address(d, h, &a);
 		have_addresses(d, h);
-		if (h->state != HOST_ASKED)
-			destination_go_on(d);
 		return;
 	}
 	h->open = 2; /* before either is answered, which may be at once */
 	ask(d, h, h->name, DNS_AAAA);
 	ask(d, h, h->name, DNS_A);
+}
+
+void lookup_host(struct destination *d, struct host *h)
+{
+	struct address a;
+	const bool at_once = literal(h->name, &a);
+	lookup_host_quietly(d, h);
+	if (at_once && h->state != HOST_ASKED)
+		destination_go_on(d);
 }
 
 /* ---- answers ---- */

@@ -42,6 +42,7 @@ void sender_prepare(struct service *s)
 	destinations_init(&sender);
 	jobs_init(&sender);
 	lookups_init(&sender);
+	probes_init(&sender);
 	s->state = &sender;
 }
 
@@ -54,6 +55,8 @@ void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		jobs_attach(sender, fd);
 	else if (str_eq(peer, S("resolver")))
 		lookups_attach(sender, fd);
+	else if (str_eq(peer, S("control")))
+		probes_attach(sender, fd);
 	else
 		fd_close(&fd);
 }

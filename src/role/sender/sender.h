@@ -22,7 +22,7 @@ struct sender {
 	const struct conf *conf;
 	struct tls_client *trust;
 	str helo;
-	struct peer queue, resolver, control;
+	struct peer queue, resolver;
 	struct admin_door *door;
 	struct route *routes;
 	size_t routes_count;
@@ -44,8 +44,17 @@ struct sender {
 	struct connection *greeted_first, *greeted_last, *ended;
 	struct job *done;
 	size_t threads, threads_idle;
-	struct tls_results *results;
+	struct probe *probes;
 };
+
+/* ---- route_test.c ---- */
+
+void probes_init(struct sender *s);
+void probes_attach(struct sender *s, int fd);
+/* What is known of a destination has changed. */
+void probes_go_on(struct destination *d);
+/* The connection that a command watches is about to be freed. */
+void probe_connection_ended(struct connection *c);
 
 void sender_prepare(struct service *s);
 void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);

@@ -288,20 +288,9 @@ static bool log_in(struct session *s)
 
 /* ---- the whole ---- */
 
-static void decide(struct session *s)
-{
-	const struct destination *d = s->c->destination;
-	const struct security_facts facts = { .setting = s->route != NULL ? s->route->tls : SECURITY_UNSAID,
-		.wish = d->wish,
-		.routed = s->route != NULL && s->route->host.n > 0,
-		.mx_secure = s->host->mx_secure,
-		.dane = s->host->dane };
-	s->security = security_decide(&facts);
-}
-
 static bool begin(struct session *s)
 {
-	decide(s);
+	s->security = destination_security(s->c->destination, s->host);
 	if (s->security.action == ACTION_AVOID) {
 		const bool final = s->security.is_final;
 		return give_up(s, CAUSE_tls, final, final ? "5.7.10" : "4.7.5", s->security.reason);
@@ -385,6 +374,8 @@ void session_run(struct connection *c)
 	c->failure = (struct failure){ .cause = CAUSE_none };
 	if (begin(s)) {
 		c->worked = true;
+		c->tls_version = s->tls_version;
+		c->proved = s->proved;
 		LOG(&s->log, server_reached, F_TEXT("destination", c->destination->name), F_TEXT("host", s->host->name),
 			F_TEXT("client", str_of(s->client)),
 			F_TEXT("tls", str_of(s->tls_version != NULL ? s->tls_version : "none")),

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `siegel route test`: what the sender would do with mail for a domain, found out by the same lookups and decided by the same
+ * function; with --connect also by a connection that brings no mail. */
+#include "ipc/admin.h"
+#include "proto/smtp/path.h"
+#include "role/sender/sender.h"
+
+enum { LINE_ROOM = 8192, WORD_ROOM = 512 };
+
+struct probe {
+	struct probe *next;
+	struct admin *a;
+	struct destination *d;
+	bool connects, shown;
+	struct connection *c;
+};
+
+static void forget(struct sender *s, struct probe *p)
+{
+	struct probe **at = &s->probes;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	p->d->watchers--;
+	if (p->c != NULL)
+		p->c->probe = NULL;
+	destination_rest(p->d);
+}
+
+static void end(struct sender *s, struct probe *p)
+{
+	struct admin *a = p->a;
+	forget(s, p);
+	admin_done(a);
+}
+
+static void say(struct probe *p, struct buf *line)
+{
+	if (!line->lost)
+		IGNORE(admin_line(p->a, buf_str(line))); /* the caller has gone, or has too much: the end says so */
+}
+
+static void say_failure(struct probe *p, const char *subject, const struct failure *f)
+{
+	char room[LINE_ROOM];
+	struct buf line = BUF_ON(room);
+	struct json j = json_begin(&line);
+	json_text(&j, subject, str_of(f->host[0] != '\0' ? f->host : "none"));
+	json_text(&j, "state", f->final ? S("refused for good") : S("not now"));
+	json_text(&j, "cause", cause_word(f->cause));
+	json_text(&j, "status", str_of(f->status));
+	json_text(&j, "reason", str_of(f->text));
+	json_end(&j);
+	say(p, &line);
+}
+
+/* ---- hosts ---- */
+
+static str evidence_word(enum evidence e)
+{
+	static const char *const words[] = { "insecure", "secure", "bogus", "failed" };
+	return str_of(words[e]);
+}
+
+static str dane_word(enum dane_demand d)
+{
+	static const char *const words[] = { "none", "unusable", "usable", "uncertain" };
+	return str_of(words[d]);
+}
+
+static void add_lists(struct json *j, const struct host *h)
+{
+	char room[WORD_ROOM];
+	json_list_begin(j, "addresses");
+	for (size_t i = 0; i < h->count; i++) {
+		struct buf text = BUF_ON(room);
+		address_write(&text, &h->addresses[i]);
+		json_list_item(j, buf_str(&text));
+	}
+	json_list_end(j);
+	json_list_begin(j, "tlsa");
+	for (size_t i = 0; i < h->records_count; i++) {
+		const struct tlsa_record *r = &h->records[i];
+		struct buf text = BUF_ON(room);
+		buf_addf(&text, "%u %u %u ", r->usage, r->selector, r->matching);
+		buf_hex(&text, r->data.p, r->data.n < 100 ? r->data.n : 100);
+		json_list_item(j, buf_str(&text));
+	}
+	json_list_end(j);
+}
+
+static void say_host(struct probe *p, const struct host *h)
+{
+	char room[LINE_ROOM];
+	struct buf line = BUF_ON(room);
+	struct json j = json_begin(&line);
+	struct security s = destination_security(p->d, h);
+	json_text(&j, "host", h->name);
+	json_number(&j, "port", h->port);
+	json_text(&j, "mx",
+		p->d->route != NULL && p->d->route->host.n > 0 ? S("route")
+		: h->mx_secure                                 ? S("secure")
+							       : S("insecure"));
+	json_text(&j, "address", evidence_word(h->evidence));
+	json_text(&j, "dane", dane_word(h->dane));
+	json_text(&j, "action", str_of(security_action_name(s.action)));
+	json_text(&j, "policy", str_of(security_source_name(s.source)));
+	json_text(&j, "reason", str_of(s.reason));
+	add_lists(&j, h);
+	json_end(&j);
+	say(p, &line);
+}
+
+static bool ask_hosts(struct destination *d)
+{
+	bool open = false;
+	for (size_t i = 0; i < d->hosts_count; i++)
+		if (d->hosts[i].state == HOST_UNKNOWN)
+			lookup_host_quietly(d, &d->hosts[i]);
+	for (size_t i = 0; i < d->hosts_count; i++)
+		open = open || d->hosts[i].state == HOST_ASKED;
+	return !open;
+}
+
+static void show(struct sender *s, struct probe *p)
+{
+	struct destination *d = p->d;
+	p->shown = true;
+	for (size_t i = 0; i < d->hosts_count; i++)
+		if (d->hosts[i].state == HOST_USABLE)
+			say_host(p, &d->hosts[i]);
+		else
+			say_failure(p, "host", &d->hosts[i].failure);
+	if (!p->connects) {
+		end(s, p);
+		return;
+	}
+	p->c = dial_probe(d, p);
+	if (p->c == NULL) {
+		say_failure(p, "connection", &d->failure);
+		end(s, p);
+	}
+}
+
+static void go_on(struct sender *s, struct probe *p)
+{
+	struct destination *d = p->d;
+	if (p->shown)
+		return;
+	if (d->progress == DESTINATION_LOST) {
+		say_failure(p, "domain", &d->failure);
+		end(s, p);
+	} else if (d->progress == DESTINATION_KNOWN && ask_hosts(d)) {
+		show(s, p);
+	}
+}
+
+void probes_go_on(struct destination *d)
+{
+	for (struct probe *p = d->sender->probes, *next; p != NULL; p = next) {
+		next = p->next;
+		if (p->d == d)
+			go_on(d->sender, p);
+	}
+}
+
+void probe_connection_ended(struct connection *c)
+{
+	struct probe *p = c->probe;
+	char room[LINE_ROOM], word[WORD_ROOM];
+	struct buf line = BUF_ON(room), address = BUF_ON(word);
+	c->probe = NULL;
+	p->c = NULL;
+	if (!c->worked) {
+		say_failure(p, "connection", &c->failure);
+		end(c->sender, p);
+		return;
+	}
+	struct json j = json_begin(&line);
+	address_write(&address, &c->used);
+	json_text(&j, "connection", c->destination->hosts[c->host_used].name);
+	json_text(&j, "state", S("ready for mail"));
+	json_text(&j, "address", buf_str(&address));
+	json_text(&j, "tls", str_of(c->tls_version != NULL ? c->tls_version : "none"));
+	json_flag(&j, "verified", c->proved);
+	json_end(&j);
+	say(p, &line);
+	end(c->sender, p);
+}
+
+/* ---- the command ---- */
+
+static void gone(struct admin *a)
+{
+	struct probe *p = a->state;
+	end(a->role, p);
+}
+
+static void route_test(struct admin *a)
+{
+	static const char *const known[] = { "domain", "connect", NULL };
+	struct sender *s = a->role;
+	str domain = admin_word(a, S("domain"));
+	if (admin_refused_words(a, known))
+		return;
+	if (domain.n == 0 || failed(smtp_domain_parse(domain))) {
+		admin_refuse(a, "\"%.*s\" is not a domain", ARG(domain));
+		return;
+	}
+	struct probe *p = NEW(a->arena, struct probe, 1);
+	char *lower = NEW(a->arena, char, domain.n);
+	for (size_t i = 0; lower != NULL && i < domain.n; i++)
+		lower[i] = ascii_lower(domain.p[i]);
+	if (p == NULL || lower == NULL) {
+		admin_refuse(a, "no memory");
+		return;
+	}
+	*p = (struct probe){ .next = s->probes, .a = a, .connects = admin_word(a, S("connect")).p != NULL };
+	p->d = destination_find(s, str_from(lower, domain.n), WISH_NOTHING);
+	p->d->watchers++;
+	s->probes = p;
+	a->state = p;
+	a->gone = gone;
+	if (p->d->known_since == 0)
+		destination_begin(p->d);
+	else
+		go_on(s, p);
+}
+
+static const struct admin_verb verbs[] = {
+	{ "route test", route_test },
+	{ NULL, NULL },
+};
+
+void probes_init(struct sender *s) { s->door = admin_door_new(s->service, verbs, s); }
+void probes_attach(struct sender *s, int fd) { admin_door_connect(s->door, fd); }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail leaves for real servers: Postfix with certificates that are right and wrong, behind routes that demand one thing or
+another."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.outside import Certificates, Postfix  # noqa: E402
+from harness.server import PASSWORD, Server  # noqa: E402
+from harness.smtp import Smtp  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="Postfix runs its programs as several users, which needs root")
+
+MESSAGE = b"From: anna@example.test\r\nTo: you@remote.test\r\nSubject: out\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n" \
+          b"Message-ID: <%d@example.test>\r\n\r\nhello\r\n.dot\r\n"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"), host="127.0.0.1")
+
+
+def routes(port, **words):
+    words = {"host": "127.0.0.1", "port": port, **words}
+    return "routes.table=" + " ".join(f"remote.test/{key}={value}" for key, value in words.items())
+
+
+def submit(server, *recipients, number=1):
+    client = Smtp.to(server, "submissions")
+    assert client.login("kx-anna", PASSWORD).code == 235
+    reply = client.envelope("anna@example.test", *recipients)
+    assert reply.code == 250, reply
+    reply = client.data(MESSAGE.replace(b"%d", str(number).encode()))
+    assert reply.code == 250, reply
+    client.close()
+
+
+def outcome(server, timeout=20):
+    """The first thing that is said of a message's way out."""
+    events = ("message_relayed", "message_deferred", "message_failed", "destination_failed")
+    return server.wait_for(lambda: [e for e in server.log() if e["event"] in events], timeout=timeout)[0]
+
+
+def siegel(*settings):
+    return Server(settings=["queue.retry_first=1s", "queue.retry_max=1s", *settings])
+
+
+def test_plain_to_postfix():
+    with Postfix("remote.test") as postfix, siegel(routes(postfix.port, tls="none")) as server:
+        server.account("kx-anna")
+        submit(server, "you@remote.test")
+        postfix.wait_for("to=<you@remote.test>")
+        assert outcome(server)["event"] == "message_relayed"
+        server.wait_for(lambda: server.objects("queue", "list") == [])
+
+
+# route's tls, certificate, what comes of it
+TLS = (("may", "good", "message_relayed"), ("may", "expired", "message_relayed"), ("may", None, "message_relayed"),
+       ("encrypt", "self", "message_relayed"), ("encrypt", None, "destination_failed"),
+       ("verify", "good", "message_relayed"), ("verify", "wrong-name", "destination_failed"),
+       ("verify", "expired", "destination_failed"), ("verify", "self", "destination_failed"),
+       ("verify", None, "destination_failed"))
+
+
+@pytest.mark.parametrize("tls, kind, expected", TLS)
+def test_tls(certificates, tls, kind, expected):
+    shown = (certificates, kind) if kind else None
+    with Postfix("remote.test", tls=shown) as postfix:
+        authority = certificates.folder / "ca.pem"
+        with siegel(routes(postfix.port, host="127.0.0.1", tls=tls), f"sender.ca_extra={authority}") as server:
+            server.account("kx-anna")
+            submit(server, "you@remote.test")
+            got = outcome(server)
+            assert got["event"] == expected, got
+            log = server.log("server_reached")
+            if expected == "message_relayed":
+                assert (log[0]["tls"] != "none") == (kind is not None)
+                assert log[0]["verified"] == ("yes" if tls == "verify" else "no")
+            else:
+                assert "to=<you@remote.test>" not in postfix.log_text()
+
+
+def test_route_test(certificates):
+    with Postfix("remote.test", tls=(certificates, "good")) as postfix, siegel(routes(postfix.port, tls="encrypt")) as server:
+        host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
+        assert host["addresses"] == ["127.0.0.1"] and host["action"] == "encrypt" and host["mx"] == "route"
+        assert connection["state"] == "ready for mail" and connection["tls"] == "TLSv1.3" and not connection["verified"]
+        refused = server.command("route", "test", "no domain", check=False)
+        assert refused.returncode == 1 and "not a domain" in refused.stderr
+        postfix.wait_for("disconnect from")
+    with siegel(routes(postfix.port)) as server:
+        assert server.objects("route", "test", "remote.test", "--connect")[-1]["cause"] == "unreachable"
