@@ -229,6 +229,7 @@ static void route_test(struct admin *a)
 
 static const struct admin_verb verbs[] = {
 	{ "route test", route_test },
+	{ "route results", results_show },
 	{ NULL, NULL },
 };
 

@@ -43,6 +43,7 @@ void sender_prepare(struct service *s)
 	jobs_init(&sender);
 	lookups_init(&sender);
 	probes_init(&sender);
+	results_init(&sender);
 	s->state = &sender;
 }
 

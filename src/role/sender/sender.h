@@ -45,7 +45,17 @@ struct sender {
 	struct job *done;
 	size_t threads, threads_idle;
 	struct probe *probes;
+	struct tls_results *results; /* guarded by lock */
 };
+
+/* ---- results.c ---- */
+
+struct admin;
+void results_init(struct sender *s);
+/* Counts a connection's TLS: type is one of RFC 8460 4.3, static memory, or "" where nothing failed. Any thread. */
+void results_note(struct sender *s, str domain, enum security_source source, const char *type);
+/* The command `route results`. */
+void results_show(struct admin *a);
 
 /* ---- route_test.c ---- */
 

@@ -116,7 +116,7 @@ static bool is_ourselves(const struct session *s)
 	str text = s->reply.text, line = S(""), name = S("");
 	str_word(&text, '\n', &line);
 	str_word(&line, ' ', &name);
-	return s->route == NULL && str_eq_nocase(name, s->conf == NULL ? S("") : s->sender->conf->server.hostname);
+	return s->route == NULL && str_eq_nocase(name, s->sender->conf->server.hostname);
 }
 
 /* RFC 5321 3.2: a server that does not know EHLO is greeted with HELO. */
@@ -183,6 +183,11 @@ static bool needs_tls(struct session *s, const char *text)
 	return give_up(s, CAUSE_tls, final, final ? "5.7.10" : require_status(s), text);
 }
 
+static void note_tls(const struct session *s, const char *type)
+{
+	results_note(s->sender, s->c->destination->name, s->security.source, type);
+}
+
 static bool shake_hands(struct session *s)
 {
 	struct tls_record records[HOST_RECORDS_MAX];
@@ -208,6 +213,7 @@ static bool shake_hands(struct session *s)
 		LOG(&s->log, tls_failed, F_TEXT("host", s->host->name),
 			F_TEXT("policy", str_of(security_action_name(s->security.action))),
 			F_TEXT("reason", str_of(tls_failure(tls))));
+		note_tls(s, tls_doubt_type(tls));
 		if (s->security.action != ACTION_MAY)
 			return needs_tls(s, text);
 		s->c->plain = s->c->again = true;
@@ -216,6 +222,8 @@ static bool shake_hands(struct session *s)
 	s->tls_version = tls_version_name(tls);
 	s->tls_cipher = tls_cipher_name(tls);
 	s->proved = tls_is_proved(tls);
+	/* A policy that is being tested fails in the report only (RFC 8461 5). */
+	note_tls(s, s->security.watches && !s->proved ? tls_doubt_type(tls) : "");
 	return hello(s);
 }
 
@@ -224,6 +232,8 @@ static bool start_tls(struct session *s)
 	const enum security_action action = s->security.action;
 	if (action == ACTION_PLAIN || (action == ACTION_MAY && s->c->plain))
 		return true;
+	if (!offers(s, SMTP_EXTENSION_STARTTLS))
+		note_tls(s, "starttls-not-supported");
 	if (!offers(s, SMTP_EXTENSION_STARTTLS))
 		return action == ACTION_MAY || needs_tls(s, "the server does not offer STARTTLS");
 	err e = command(s, "STARTTLS");
