@@ -6,6 +6,9 @@
 #include "os/clock.h"
 #include "role/handshakes_inside.h"
 
+#define CONVERSATION "ipc/asker_keyring.def"
+#include "ipc/conversation.h"
+
 err handshakes_ask(struct channel *c, uint32_t tag, uint32_t key, const struct tls_signed *what)
 {
 	if (what->kind == TLS_CERTIFICATE_VERIFY) {

@@ -6,9 +6,6 @@
 #include "ipc/desk.h"
 #include "role/handshakes.h"
 
-#define CONVERSATION "ipc/asker_keyring.def"
-#include "ipc/conversation.h"
-
 enum {
 	CERTIFICATES_BUDGET = 2 << 20,
 	PATIENCE_MS = 5000,   /* with a question */

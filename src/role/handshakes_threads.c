@@ -7,6 +7,9 @@
 #include "os/fd.h"
 #include "role/handshakes_inside.h"
 
+#define CONVERSATION "ipc/asker_keyring.def"
+#include "ipc/conversation.h"
+
 static struct timespec deadline(void)
 {
 	struct timespec t;
@@ -38,8 +41,10 @@ static err take(struct handshakes *h, struct line **out)
 		l->generation = h->generation;
 	}
 	pthread_mutex_unlock(&h->lock);
+	if (l == NULL)
+		return FAIL(BUSY);
 	*out = l;
-	return l != NULL ? OK : FAIL(BUSY);
+	return OK;
 }
 
 static void give(struct handshakes *h, struct line *l)
@@ -63,7 +68,7 @@ static err open_line(struct handshakes *h, struct line *l, struct desk *desk)
 	if (failed(e))
 		fd_close(&ends[0]);
 	else
-		l->channel = channel_waiting(ends[0], PATIENCE_MS, NULL, NULL);
+		l->channel = channel_waiting(ends[0], PATIENCE_MS, &desk->in, &desk->out);
 	return e;
 }
 

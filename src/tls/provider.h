@@ -9,4 +9,4 @@
 /* Once per process, before the confinement. Ends the process when the library refuses. */
 void provider_load(void);
 /* The private key to the public one; public is only read. NULL: of a kind that is not ours. */
-EVP_PKEY *provider_key(EVP_PKEY *public, uint32_t key, const struct tls_signer *signer);
+EVP_PKEY *provider_key(EVP_PKEY *public, uint32_t number, const struct tls_signer *signer);

@@ -146,18 +146,18 @@ static err sync_folder(void)
 
 static err write_pair(const struct identity_files *f)
 {
-	char key[PATH_ROOM], key_new[PATH_ROOM], chain[PATH_ROOM], chain_new[PATH_ROOM];
+	char key[PATH_ROOM], fresh_key[PATH_ROOM], chain[PATH_ROOM], fresh_chain[PATH_ROOM];
 	path_of(f->name, ".key", key);
-	path_of(f->name, ".key.new", key_new);
+	path_of(f->name, ".key.new", fresh_key);
 	path_of(f->name, ".crt", chain);
-	path_of(f->name, ".crt.new", chain_new);
-	TRY(write_file(key_new, f->key));
-	TRY(write_file(chain_new, f->certificates));
+	path_of(f->name, ".crt.new", fresh_chain);
+	TRY(write_file(fresh_key, f->key));
+	TRY(write_file(fresh_chain, f->certificates));
 	TRY(sync_folder());
-	if (rename(key_new, key) != 0)
+	if (rename(fresh_key, key) != 0)
 		return FAIL(SYSTEM);
 	TRY(sync_folder());
-	return rename(chain_new, chain) == 0 ? sync_folder() : FAIL(SYSTEM);
+	return rename(fresh_chain, chain) == 0 ? sync_folder() : FAIL(SYSTEM);
 }
 
 /* ---- at the start ---- */

@@ -7,6 +7,9 @@
 #include "os/clock.h"
 #include "os/fd.h"
 
+#define CONVERSATION "ipc/asker_keyring.def"
+#include "ipc/conversation.h"
+
 enum {
 	GRACE_MS = 10 * 60 * 1000, /* a replaced key signs on: longer than any handshake may take */
 	COMPLAINT_MS = 60 * 1000,  /* between two entries about one asker */

@@ -7,9 +7,6 @@
 #include "role/keyring/identities.h"
 #include "role/keyring/tickets.h"
 
-#define CONVERSATION "ipc/asker_keyring.def"
-#include "ipc/conversation.h"
-
 enum { ASKERS_MAX = 256, FAMILY_MAX = 32 };
 
 struct keyring;

@@ -10,6 +10,9 @@
 #include "os/fd.h"
 #include "role/keyring/keyring.h"
 
+#define CONVERSATION "ipc/asker_keyring.def"
+#include "ipc/conversation.h"
+
 enum { PATIENCE = 200 };
 
 static struct local_signer made;
