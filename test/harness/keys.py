@@ -19,12 +19,17 @@ def openssl(*words, input=None, check=True):
     return subprocess.run(["openssl", *map(str, words)], input=input, capture_output=True, text=True, check=check, timeout=60)
 
 
-def make(folder, name, algorithm="p256", hosts=("mail.example.test",), days=30):
+def make(folder, name, algorithm="p256", hosts=("mail.example.test",), days=30, authority=False):
     """A pair signed by itself; (certificate, key), both paths. With negative days it has expired."""
     request, certificate, key = (pathlib.Path(folder) / f"{name}.{ending}" for ending in ("csr", "crt", "key"))
     openssl("req", "-new", *ALGORITHMS[algorithm], "-nodes", "-subj", "/CN=test", "-keyout", key, "-out", request,
             "-addext", "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts))
-    openssl("x509", "-req", "-in", request, "-signkey", key, "-days", days, "-copy_extensions", "copy", "-out", certificate)
+    if authority:
+        openssl("req", "-x509", "-in", request, "-key", key, "-days", days, "-copy_extensions", "copy", "-out", certificate,
+                "-extensions", "v3_ca")
+    else:
+        openssl("x509", "-req", "-in", request, "-signkey", key, "-days", days, "-copy_extensions", "copy", "-out",
+                certificate)
     key.chmod(0o600)
     return certificate, key
 

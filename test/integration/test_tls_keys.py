@@ -207,7 +207,7 @@ def test_list_and_names(s):
 
 def chained(s, name):
     """(file with leaf and authority, the two in the wrong order, key)."""
-    authority, signer = pair_for(s, f"{name}-authority", hosts=["authority.test"])
+    authority, signer = pair_for(s, f"{name}-authority", hosts=["authority.test"], authority=True)
     request, leaf, key = (s.pairs / f"{name}.{ending}" for ending in ("csr", "leaf", "leaf.key"))
     keys.openssl("req", "-new", *keys.ALGORITHMS["p256"], "-nodes", "-subj", "/CN=leaf", "-keyout", key, "-out", request,
                  "-addext", "subjectAltName=DNS:mail.example.test")
@@ -225,12 +225,18 @@ def chained(s, name):
 
 def test_chain(s):
     right, wrong, key = chained(s, "chain")
+    mistaken = s.pairs / "chain-mistaken.pem"  # the server's own twice: it is no authority
+    mistaken.write_text(right.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+                        + pair_for(s, "no-authority")[0].read_text())
+    if s.user is not None:
+        os.chown(mistaken, s.user, s.user)
     install(s, (right, key))
     done = keys.openssl("s_client", "-connect", f"127.0.0.1:{s.port('imaps')}", "-showcerts", "-brief", "-CAfile",
                         s.pairs / "chain-authority.crt", input="Q\n")
     assert "Verification: OK" in done.stderr, done.stderr
-    refused = install(s, (wrong, key), check=False)
-    assert refused.returncode == 1 and "is not signed by" in refused.stderr
+    for chain in (wrong, mistaken):
+        refused = install(s, (chain, key), check=False)
+        assert refused.returncode == 1 and "is not signed by" in refused.stderr
 
 
 def test_refusals(s):

@@ -64,7 +64,7 @@ static bool is_for(X509 *certificate, EVP_PKEY *key)
 static bool is_issued_by(X509 *certificate, X509 *issuer)
 {
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
-	bool is = X509_check_issued(issuer, certificate) == X509_V_OK && key != NULL &&
+	bool is = X509_check_ca(issuer) != 0 && X509_check_issued(issuer, certificate) == X509_V_OK && key != NULL &&
 		  X509_verify(certificate, key) == 1;
 	ERR_clear_error();
 	return is;
