@@ -183,17 +183,23 @@ static err on_sign_exchange(struct asker *a, const struct msg_sign_exchange *m, 
 }
 
 static struct asker *asker_new(struct keyring *k, str role, str family, bool is_line);
+static void asker_gone(void *to);
 
 static err on_line_open(struct asker *a, const struct msg_line_open *m, uint32_t tag)
 {
 	int fd = m->end;
 	(void)tag;
-	struct asker *line = a->is_line ? NULL : asker_new(a->keyring, str_of(a->role), str_of(a->family), true);
+	struct asker *line = NULL;
+	if (!a->is_line && a->lines < LINES_MAX)
+		line = asker_new(a->keyring, str_of(a->role), str_of(a->family), true);
 	if (line == NULL) {
 		fd_close(&fd);
 		return a->is_line ? FAIL(STATE) : OK; /* it sees that there is no place by the end of the line */
 	}
-	IGNORE(peer_open(&line->peer, fd)); /* then it has been closed, which the asker sees */
+	line->parent = a;
+	a->lines++;
+	if (failed(peer_open(&line->peer, fd)))
+		asker_gone(line); /* which the asker sees in the same way */
 	return OK;
 }
 
@@ -213,6 +219,11 @@ static void asker_gone(void *to)
 			*at = a->next;
 			break;
 		}
+	for (struct asker *line = k->askers; line != NULL; line = line->next)
+		if (line->parent == a)
+			line->parent = NULL;
+	if (a->parent != NULL)
+		a->parent->lines--;
 	a->next = k->idle;
 	k->idle = a;
 	k->askers_count--;

@@ -7,7 +7,7 @@
 #include "role/keyring/identities.h"
 #include "role/keyring/tickets.h"
 
-enum { ASKERS_MAX = 256, FAMILY_MAX = 32 };
+enum { ASKERS_MAX = 512, LINES_MAX = 16, FAMILY_MAX = 32 }; /* lines: of one process */
 
 struct keyring;
 
@@ -18,8 +18,10 @@ struct asker {
 	struct asker *next;
 	char role[FAMILY_MAX], family[FAMILY_MAX];
 	bool is_line;
-	bool untold;        /* it had no room for the news */
-	int64_t complained; /* clock_ms() of the last refusal that was logged */
+	struct asker *parent; /* of a line; NULL: it has gone */
+	unsigned lines;       /* that are its own */
+	bool untold;          /* it had no room for the news */
+	int64_t complained;   /* clock_ms() of the last refusal that was logged */
 };
 
 struct keyring {

@@ -313,19 +313,19 @@ static void answers_on_lines(void **state)
 
 static void has_so_many_lines(void **state)
 {
-	struct channel lines[ASKERS_MAX];
+	struct channel lines[LINES_MAX + 1];
 	(void)state;
 	connect_as("receiver-smtp");
 	hear_news(&house.channel);
-	for (size_t i = 0; i < ASKERS_MAX; i++) {
+	for (size_t i = 0; i < LINES_MAX + 1; i++) {
 		lines[i] = open_line();
 		fake_service_turn(&house.fake, 0);
 	}
-	check_err("the last has no place", receive(&lines[ASKERS_MAX - 1]), ERR_CLOSED);
+	check_err("the last has no place", receive(&lines[LINES_MAX]), ERR_CLOSED);
 	const struct msg_sign_verify m = verify_of(house.key, 0x0403);
 	check_err("ask", msg_send_sign_verify(&lines[0], 0, &m), ERR_NONE);
 	check_signed(&lines[0], made.keys[P256].pair);
-	for (size_t i = 0; i < ASKERS_MAX; i++)
+	for (size_t i = 0; i < LINES_MAX + 1; i++)
 		channel_close(&lines[i]);
 	fake_service_turn(&house.fake, 20);
 	struct channel line = open_line();
