@@ -34,6 +34,8 @@ static err ask(struct asking *a, int *status, bool quiet_if_absent)
 	return e;
 }
 
+static bool is_of_queue(const struct request *r) { return str_starts(str_of(r->verb), S("queue ")); }
+
 static int ask_offline(void *to)
 {
 	struct asking *a = to;
@@ -47,10 +49,12 @@ static int ask_offline(void *to)
 static int ask_somehow(struct asking *a)
 {
 	int status = EXIT_REFUSED;
+	struct supervisor_setup setup = *a->setup;
+	setup.offline_queue = is_of_queue(&a->request);
 	for (int i = 0; i < WAITS; i++) {
 		if (ask(a, &status, true).code != ERR_ABSENT)
 			return status;
-		err e = offline_run(a->setup, ask_offline, a, &status);
+		err e = offline_run(&setup, ask_offline, a, &status);
 		if (e.code != ERR_EXISTS)
 			return status;
 		(void)poll(NULL, 0, WAIT_MS);

@@ -256,6 +256,11 @@ static void sweep(void *to)
 {
 	struct remote *r = to;
 	const struct conf_queue *c = &r->q->service->conf->queue;
+	/* Without a sender nothing is tried, and so nothing is given up; a command that found no server must tell nobody. */
+	if (!peer_is_open(&r->q->sender)) {
+		sweep_later(r, pause_ms(r));
+		return;
+	}
 	struct arena *a = arena_new("sweep", BUDGET);
 	struct sweep *s = NEW(a, struct sweep, 1);
 	int64_t now = clock_utc_ms();

@@ -56,7 +56,7 @@ err configuration_read(const struct supervisor_setup *setup, struct arena *a, st
 
 static bool takes_part(const struct supervisor *s, const struct row *row)
 {
-	return !s->setup->offline || (row->flags & OFFLINE) != 0;
+	return !s->setup->offline || (row->flags & (s->setup->offline_queue ? OFFLINE_QUEUE : OFFLINE)) != 0;
 }
 
 static int open_program(const char *folder, const char *role)

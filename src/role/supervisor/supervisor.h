@@ -13,6 +13,7 @@ struct supervisor_setup {
 	const char *programs;   /* the folder that they lie in */
 	bool forgiving;         /* the configuration may have mistakes: a server must be stoppable all the same */
 	bool offline;           /* only what an administrator's command needs; no listeners but its socket */
+	bool offline_queue;     /* the command is one of the queue's */
 	struct folders folders; /* opened and locked; they become the supervisor's */
 	/* Called once, when every process serves. */
 	void (*ready)(void *to);
