@@ -9,6 +9,7 @@ STAGES  ?=
 help:
 	@echo 'make run         install what is needed, build, start a demo server, send and read a first mail'
 	@echo 'make test        build and test everything; STAGES="unit house" for some stages only'
+	@echo 'make test-long   what takes minutes: a million messages in the queue'
 	@echo 'make lint        clang-tidy and cppcheck'
 	@echo 'make fuzz        fuzz each target for EACH=3600 seconds; TARGETS="smtp imap" for some only'
 	@echo 'make coverage    which lines and branches the tests take: b-coverage/coverage.html'
@@ -21,6 +22,10 @@ run: deps
 
 test: deps
 	scripts/test.py $(STAGES)
+
+# A million messages in the queue; `make test` has twenty thousand.
+test-long: deps build
+	QUEUE_MANY=1000000 b/test/unit/unit_role_queue_many
 
 deps:
 	@scripts/deps.sh
@@ -60,4 +65,4 @@ install: b-release/build.ninja
 uninstall: b-release/build.ninja
 	scripts/uninstall.py b-release "$(DESTDIR)"
 
-.PHONY: help run test deps build lint fuzz coverage bench install uninstall
+.PHONY: help run test test-long deps build lint fuzz coverage bench install uninstall

@@ -328,6 +328,9 @@ const struct peer_kind sender_kind = { .name = "sender", .hear = hear, .gone = s
 
 void sender_attach(struct queue *q, int fd)
 {
+	/* What the old one said before its end still counts: otherwise what it has delivered would be sent again. */
+	while (q->remote->schedule != NULL && peer_is_open(&q->sender) && !failed(peer_read(&q->sender, PEER_FRAMES)))
+		;
 	sender_lost(q->remote);
 	IGNORE(peer_open(&q->sender, fd)); /* another one will come */
 }

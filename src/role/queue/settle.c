@@ -196,7 +196,8 @@ void parcel_settle(struct parcel *p, struct remote *r)
 	p->state = PARCEL_SETTLING;
 	for (size_t i = 0; i < p->count; i++)
 		decide(r, p, &p->shares[i]);
-	p->job = (struct job){ .run = run, .committed = committed, .done = done, .lazy = true };
+	/* At once: until it is stored only the sender, which may die, can say it again. */
+	p->job = (struct job){ .run = run, .committed = committed, .done = done };
 	r->settles++;
 	writer_post(r->q->writer, &p->job);
 }

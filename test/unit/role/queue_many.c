@@ -134,8 +134,10 @@ static void test_many(void **state)
 		      "%u after %ld "
 		      "ms, %u MiB\n",
 		many, taken, memory, first, drained, all, later);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
 	assert_in_range(memory, 1, MEMORY_MAX_MIB);
 	assert_in_range(later, 1, MEMORY_MAX_MIB);
+#endif
 	assert_in_range(first, 0, FIRST_MAX_MS);
 }
 
