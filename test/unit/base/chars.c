@@ -45,6 +45,9 @@ static bool astring(int c) { return atom(c) || resp_special(c); }
 static bool list_char(int c) { return atom(c) || wildcard(c) || resp_special(c); }
 static bool tag(int c) { return astring(c) && c != '+'; }
 
+/* letters, digits and hyphen; the underscore of service names, and the slash of delegated reverse zones. RFC 1035 2.3.1 */
+static bool dns_name(int c) { return ldh(c) || c == '_' || c == '/'; }
+
 static bool base64(int c) { return alnum(c) || c == '+' || c == '/'; }
 
 static const struct {
@@ -72,6 +75,7 @@ static const struct {
 	{ "LIST_CHAR", CH_LIST_CHAR, list_char },
 	{ "TAG", CH_TAG, tag },
 	{ "BASE64", CH_BASE64, base64 },
+	{ "DNS_NAME", CH_DNS_NAME, dns_name },
 };
 
 static void every_byte_of_every_class(void **state)
