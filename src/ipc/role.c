@@ -69,6 +69,16 @@ static err on_listener(struct skeleton *k, const struct msg_listener *m, uint32_
 	return OK;
 }
 
+static err on_file(struct skeleton *k, const struct msg_file *m, uint32_t tag)
+{
+	(void)tag;
+	if (k->service.role->file != NULL)
+		k->service.role->file(&k->service, m->name, m->content);
+	else
+		close(m->content);
+	return OK;
+}
+
 static err on_go(struct skeleton *k, const struct msg_go *m, uint32_t tag)
 {
 	(void)m;

@@ -21,10 +21,11 @@ struct role {
 	const char *name; /* its row in os/roles.def */
 	/* Before the confinement: what libraries read at run time. May be NULL, as may be all that follow but start(). */
 	void (*prepare)(struct service *s);
-	/* Channels and listeners as they come, before and after start(); each owns the descriptor it is given. Where
+	/* Channels, listeners and files as they come, before and after start(); each owns the descriptor it is given. Where
 	 * the function is NULL such a thing is not for this role and is closed. Strings last until the function returns. */
 	void (*channel)(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
 	void (*listener)(struct service *s, str name, int fd);
+	void (*file)(struct service *s, str name, int fd); /* open for reading */
 	/* After `go`. A failure ends the process. */
 	err (*start)(struct service *s);
 	/* Take nothing new; call service_finish() when done. NULL: end at once. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/fd.h"
 
+#include "base/arena.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -85,5 +88,28 @@ err fd_write(int fd, const void *p, size_t n, size_t *put)
 	if (r < 0)
 		return why();
 	*put = (size_t)r;
+	return OK;
+}
+
+err fd_read_file(int fd, size_t longest, struct arena *a, str *out)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return FAIL(SYSTEM);
+	if (st.st_size < 0 || (uint64_t)st.st_size > longest)
+		return FAIL(LIMIT);
+	size_t size = (size_t)st.st_size, n = 0;
+	char *p = NEW(a, char, size + 1);
+	if (p == NULL)
+		return FAIL(MEMORY);
+	while (n < size) {
+		ssize_t got = pread(fd, p + n, size - n, (off_t)n);
+		if (got < 0 && errno != EINTR)
+			return FAIL(SYSTEM);
+		if (got == 0)
+			break;
+		n += got > 0 ? (size_t)got : 0;
+	}
+	*out = str_from(p, n);
 	return OK;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptors: reading and writing that never blocks, and closing that cannot be done twice. */
 #pragma once
-#include "base/err.h"
-
-#include <stddef.h>
+#include "base/str.h"
 
 /* Closes *fd unless it is negative, and leaves -1 there. errno is kept. */
 void fd_close(int *fd);
@@ -19,3 +17,8 @@ err fd_set_close_on_exec(int fd, bool close_on_exec);
  *   ERR_SYSTEM  anything else, with errno */
 err fd_read(int fd, void *p, size_t n, size_t *got);
 err fd_write(int fd, const void *p, size_t n, size_t *put);
+
+/* The whole content of a regular file, from its beginning, with a NUL behind it. ERR_LIMIT: longer than that; ERR_MEMORY;
+ * ERR_SYSTEM, with errno. */
+struct arena;
+err fd_read_file(int fd, size_t longest, struct arena *a, str *out);

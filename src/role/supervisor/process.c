@@ -3,6 +3,7 @@
  * while it is fed ends it by force, so that there is one way only by which a process is found to be gone: its exit. */
 #include "role/supervisor/process.h"
 
+#include "role/supervisor/files.h"
 #include "role/supervisor/mailboxes.h"
 #include "role/supervisor/peers.h"
 #include "role/supervisor/spawn.h"
@@ -171,6 +172,7 @@ static err feed(struct process *p)
 	TRY(send_settings(p));
 	TRY(send_listeners(p, &p->supervisor->ports));
 	TRY(send_listeners(p, &p->supervisor->control_port));
+	TRY(files_send(p));
 	TRY(peers_connect(p));
 	return msg_send_go(&line, 0, &go);
 }
