@@ -130,4 +130,5 @@ OWN = {
     "siegel-sender": {"connect out"},
     "siegel-directory": {"open the directory's database", "write the directory's database"},
     "siegel-keyring": {"open the key"},
+    "siegel-resolver": {"connect out", "connect out by sending"},
 }

@@ -22,7 +22,7 @@ SERVERS = {"root": (None, 99), "root, Landlock 2": (None, 2), "ordinary": (ORDIN
 NOT_FOR_HELPERS = {"connect out by its listener"}  # which have none; test/unit/os/confine.c shows that it would work
 HOME = 4  # the descriptor of a role's folder
 ROLES = {"control", "directory", "filter", "frontdoor", "greeter", "hasher", "keyring", "logger", "mailbox", "mailroom", "queue",
-         "receiver", "sender"}
+         "receiver", "resolver", "sender"}
 
 
 @pytest.fixture(scope="module", params=SERVERS, ids=lambda name: name.replace(", ", "-").replace(" ", ""))

@@ -186,9 +186,12 @@ class Dns:
         """The root's key, as a trust anchor."""
         return self.folder / "anchor"
 
-    def settings(self, probes=True):
-        """For Server(settings=...): all names are asked here, from the root down, and validated."""
-        settings = [f"resolver.trust_anchor={self.anchor}", f"resolver.stub=.=127.0.0.1@{self.port}"]
+    def settings(self, probes=True, elsewhere=None):
+        """For Server(settings=...): all names are asked here, from the root down, and validated. elsewhere: {zone: port} of
+        other servers."""
+        ports = {zone: self.port for zone in (".", "test", *self.zones)} | (elsewhere or {})
+        stubs = " ".join(f"{zone}=127.0.0.1@{port}" for zone, port in ports.items())
+        settings = [f"resolver.trust_anchor={self.anchor}", f"resolver.stub={stubs}"]
         if probes:
             settings += ["resolver.probe_secure=secure.test", "resolver.probe_bogus=bogus.test"]
         return settings

@@ -56,6 +56,8 @@ class Server:
     def __init__(self, domain="example.test", settings=(), user=None, expected_events=(), folder=None):
         self.domain, self.hostname = domain, f"mail.{domain}"
         self.settings, self.user, self.expected = list(settings), user, set(expected_events)
+        if not any(setting.startswith("resolver.stub=") for setting in self.settings):
+            self.settings.append("resolver.stub=.=127.0.0.1@1")  # no test asks the world
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="siegel-test-")) if folder is None else pathlib.Path(folder)
         self.folder = self.base / "siegel"
         self.offset = free_offset()

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A DNS server that lies. The first label of the name that is asked for says how."""
+import contextlib
+import socket
+import struct
+import threading
+
+QUERY = struct.Struct("!HHHHHH")
+
+
+def name_end(query):
+    at = 12
+    while query[at]:
+        at += 1 + query[at]
+    return at + 5
+
+
+def record(type_, data, name=b"\xc0\x0c", ttl=300):
+    return name + struct.pack("!HHIH", type_, 1, ttl, len(data)) + data
+
+
+def wire(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+A, CNAME, MX, TXT = 1, 5, 15, 16
+FORGED = record(A, bytes([6, 6, 6, 6]), wire("mx1.insecure.test"))
+
+
+def reply(query, answers=(), flags=0x8400, number=None, extra=(), question=True, count=None):
+    end = name_end(query)
+    head = QUERY.pack(query[0] << 8 | query[1] if number is None else number, flags, int(question),
+                      len(answers) if count is None else count, 0, len(extra))
+    return head + (query[12:end] if question else b"") + b"".join(answers) + b"".join(extra)
+
+
+def plain(query):
+    return reply(query, [record(A, bytes([127, 0, 0, 77]))])
+
+
+LIES = {
+    # label          what it answers, to UDP and TCP
+    "honest":        lambda q: plain(q),
+    "number":        lambda q: reply(q, [record(A, bytes(4))], number=(q[0] << 8 | q[1]) ^ 1),
+    "noquestion":    lambda q: reply(q, [record(A, bytes(4))], question=False),
+    "query":         lambda q: q,
+    "empty":         lambda q: b"",
+    "short":         lambda q: q[:11],
+    "noise":         lambda q: q[:2] + b"\x84\0" + bytes(range(256)) * 2,
+    "pointer":       lambda q: reply(q, [record(A, bytes(4), b"\xc0" + bytes([name_end(q)]))]),
+    "outside":       lambda q: reply(q, [record(A, bytes(4), b"\xff\xff")]),
+    "mxpointer":     lambda q: reply(q, [record(MX, b"\0\x0a\xc0" + bytes([name_end(q) + 14]))]),
+    "cut":           lambda q: plain(q)[:-2],
+    "more":          lambda q: reply(q, [record(A, bytes(4))], count=60000),
+    "length":        lambda q: reply(q, [record(A, bytes(3))]),
+    "longtext":      lambda q: reply(q, [record(TXT, b"\xff" * 100)]),
+    "loop":          lambda q: reply(q, [record(CNAME, b"\xc0\x0c")]),
+    "elsewhere":     lambda q: reply(q, [record(A, bytes([6, 6, 6, 6]), wire("mx1.insecure.test"))]),
+    "poison":        lambda q: reply(q, [record(A, bytes([127, 0, 0, 77]))], extra=[FORGED]),
+    "poisonalias":   lambda q: reply(q, [record(CNAME, wire("mx1.insecure.test")), FORGED]),
+    "refused":       lambda q: reply(q, flags=0x8405),
+    "rcode":         lambda q: reply(q, flags=0x840f),
+    "giant":         lambda q: reply(q, [record(A, struct.pack("!I", 0x7f000000 + i)) for i in range(4000)]),
+    "names":         lambda q: reply(q, [record(MX, b"\0\x0a" + b"\3a\nb\0"), record(MX, b"\0\x0b" + b"\4a\"; \0")]),
+    "ttl":           lambda q: reply(q, [record(A, bytes([127, 0, 0, 77]), ttl=0xffffffff)]),
+}
+
+
+class Liar:
+    """with Liar() as liar: serves on UDP and TCP at liar.port."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __enter__(self):
+        while True:
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.udp.bind(("127.0.0.1", 0))
+            self.port = self.udp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                self.tcp = socket.create_server(("127.0.0.1", self.port))
+                break
+            self.udp.close()
+        for work in (self.serve_udp, self.serve_tcp):
+            threading.Thread(target=work, daemon=True).start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for s in (self.udp, self.tcp):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+            s.close()
+
+    def answer(self, query):
+        label = query[13:13 + query[12]].decode("ascii", "replace").lower()
+        self.asked.append(label)
+        type_ = struct.unpack("!H", query[name_end(query) - 4:name_end(query) - 2])[0]
+        if label not in LIES and not label.startswith("slow"):
+            return reply(query, flags=0x8400)  # the zone itself, and what the resolver asks on its way
+        if type_ not in (A, MX, TXT):
+            return reply(query, flags=0x8400)
+        return LIES.get(label, plain)(query)
+
+    def serve_udp(self):
+        with contextlib.suppress(OSError):
+            while True:
+                query, peer = self.udp.recvfrom(4096)
+                if len(query) < 17:
+                    continue
+                answer = self.answer(query)
+                if len(answer) > 1232:
+                    answer = reply(query, flags=0x8600)  # truncated: ask by TCP
+                self.udp.sendto(answer, peer)
+
+    def serve_tcp(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.tcp.accept()
+                threading.Thread(target=self.serve_connection, args=(connection,), daemon=True).start()
+
+    def serve_connection(self, connection):
+        with contextlib.suppress(OSError), connection:
+            while len(head := connection.recv(2, socket.MSG_WAITALL)) == 2:
+                query = connection.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+                answer = self.answer(query)[:65535]
+                connection.sendall(len(answer).to_bytes(2, "big") + answer)
