@@ -69,7 +69,7 @@ static err on_listener(struct skeleton *k, const struct msg_listener *m, uint32_
 	return OK;
 }
 
-static err on_file(struct skeleton *k, const struct msg_file *m, uint32_t tag)
+static err on_given_file(struct skeleton *k, const struct msg_given_file *m, uint32_t tag)
 {
 	(void)tag;
 	if (k->service.role->file != NULL)

@@ -50,8 +50,8 @@ err files_send(struct process *p)
 				 : -1;
 		if (fd < 0)
 			continue;
-		struct msg_file m = { .name = str_of(files[i].name), .content = fd };
-		err e = msg_send_file(&line, 0, &m);
+		struct msg_given_file m = { .name = str_of(files[i].name), .content = fd };
+		err e = msg_send_given_file(&line, 0, &m);
 		fd_close(&fd);
 		TRY(e);
 	}
