@@ -27,10 +27,9 @@ A, CNAME, MX, TXT = 1, 5, 15, 16
 FORGED = record(A, bytes([6, 6, 6, 6]), wire("mx1.insecure.test"))
 
 
-def reply(query, answers=(), flags=0x8400, number=None, extra=(), question=True, count=None):
+def reply(query, answers=(), flags=0x8400, extra=(), question=True, count=None):
     end = name_end(query)
-    head = QUERY.pack(query[0] << 8 | query[1] if number is None else number, flags, int(question),
-                      len(answers) if count is None else count, 0, len(extra))
+    head = QUERY.pack(query[0] << 8 | query[1], flags, int(question), len(answers) if count is None else count, 0, len(extra))
     return head + (query[12:end] if question else b"") + b"".join(answers) + b"".join(extra)
 
 
@@ -41,7 +40,7 @@ def plain(query):
 LIES = {
     # label          what it answers, to UDP and TCP
     "honest":        lambda q: plain(q),
-    "number":        lambda q: reply(q, [record(A, bytes(4))], number=(q[0] << 8 | q[1]) ^ 1),
+    "number":        lambda q: bytes([q[0] ^ 1]) + reply(q, [record(A, bytes(4))])[1:],
     "noquestion":    lambda q: reply(q, [record(A, bytes(4))], question=False),
     "query":         lambda q: q,
     "empty":         lambda q: b"",
