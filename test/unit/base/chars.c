@@ -36,10 +36,7 @@ static bool esmtp_value(int c) { return !beyond(c) && !ctl(c) && c != ' ' && c !
  * the resp-special ]. CHAR is 0x01 to 0x7f. RFC 9051 9 */
 static bool resp_special(int c) { return c == ']'; }
 static bool wildcard(int c) { return c == '%' || c == '*'; }
-static bool atom_special(int c)
-{
-	return one_of(c, "(){ \"\\") || ctl(c) || wildcard(c) || resp_special(c);
-}
+static bool atom_special(int c) { return one_of(c, "(){ \"\\") || ctl(c) || wildcard(c) || resp_special(c); }
 static bool atom(int c) { return c >= 0x01 && c <= 0x7f && !atom_special(c); }
 static bool astring(int c) { return atom(c) || resp_special(c); }
 static bool list_char(int c) { return atom(c) || wildcard(c) || resp_special(c); }
