@@ -3,6 +3,7 @@
 #pragma once
 #include "ipc/admin.h"
 #include "ipc/journal.h"
+#include "os/clock_watch.h"
 #include "os/loop.h"
 #include "role/supervisor/ports.h"
 #include "role/supervisor/rows.h"
@@ -83,6 +84,7 @@ struct supervisor {
 	unsigned turns;                     /* processes that have theirs */
 	struct loop_watch mailroom_watch, signal_watch;
 	int signals;
+	struct clock_watch clock;
 	int errors[2]; /* the pipe that processes have as their standard error */
 	struct loop_watch errors_watch;
 	struct loop_timer patience; /* with processes that are to become ready */

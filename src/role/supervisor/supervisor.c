@@ -142,6 +142,13 @@ static err take_signals(struct supervisor *s)
 	return loop_add(s->service.loop, &s->signal_watch, s->signals, EPOLLIN, on_signal, s);
 }
 
+static void on_jump(void *to, const struct clock_jump *jump)
+{
+	struct supervisor *s = to;
+	LOG(&s->service.log, clock_jumped, F_TEXT("direction", jump->forward ? S("forward") : S("back")),
+		F_NUMBER("milliseconds", jump->milliseconds));
+}
+
 static err prepare_self(struct supervisor *s)
 {
 	static struct frame frames[2];
@@ -159,6 +166,7 @@ static err prepare_self(struct supervisor *s)
 	s->mailroom_watch.fd = -1;
 	s->door = admin_door_new(&s->service, supervisor_verbs, s);
 	TRY(last_words_open(s));
+	TRY(clock_watch_start(s->service.loop, &s->clock, on_jump, s));
 	return take_signals(s);
 }
 
@@ -247,6 +255,7 @@ static void clean_up(struct supervisor *s)
 	arena_free(&s->service.arena);
 	fd_close(&s->signals);
 	last_words_close(s);
+	clock_watch_stop(&s->clock);
 	loop_free(&s->service.loop);
 }
 
@@ -254,7 +263,9 @@ int supervisor_serve(const struct supervisor_setup *setup)
 {
 	static struct supervisor supervisor;
 	struct supervisor *s = &supervisor;
-	*s = (struct supervisor){ .setup = setup, .folders = setup->folders, .signals = -1, .errors = { -1, -1 } };
+	*s = (struct supervisor){
+		.setup = setup, .folders = setup->folders, .signals = -1, .clock.fd = -1, .errors = { -1, -1 }
+	};
 	err e = prepare(s);
 	if (!failed(e)) {
 		loop_timer_start(s->service.loop, &s->patience, START_PATIENCE, out_of_patience, s);
