@@ -104,11 +104,13 @@ class Postfix:
     """with Postfix("remote.test", tls=(certificates, "good")) as p: takes mail for those domains at 127.0.0.1:p.port. Recipients
     that begin with "no" do not exist. Without tls it offers no STARTTLS."""
 
-    def __init__(self, *domains, tls=None, more=(), address="127.0.0.1", port=None):
+    def __init__(self, *domains, tls=None, more=(), address="127.0.0.1", port=None, listeners=None):
+        """listeners: {address: kind}, more servers at that port, each with a certificate of its own or none."""
         assert os.getuid() == 0, "Postfix needs root"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="siegel-outside-"))
         self.domains, self.tls, self.more = domains, tls, list(more)
         self.address, self.port = address, port or free_port()
+        self.listeners = listeners or {}
         self.started = False
 
     def settings(self):
@@ -131,12 +133,23 @@ class Postfix:
             MAIN.format(folder=self.folder, domains=", ".join(self.domains), more=self.settings())
             .replace("permit_mynetworks, reject_unauth_destination", "reject_unauth_destination, reject_unlisted_recipient"))
         (self.folder / "etc" / "master.cf").write_text(MASTER.format(port=self.port).replace("127.0.0.1:", f"{self.address}:"))
+        with open(self.folder / "etc" / "master.cf", "a") as master:
+            master.writelines(self.listener(address, kind) for address, kind in self.listeners.items())
         with open(self.folder / "start", "w") as out:
             status = subprocess.run(["/usr/sbin/postfix", "-c", str(self.folder / "etc"), "start"], stdin=subprocess.DEVNULL, stdout=out,
                                     stderr=out, timeout=60).returncode
         self.started = status == 0
         assert self.started, (self.folder / "start").read_text() + self.log_text()
         return self
+
+    def listener(self, address, kind):
+        line = f"{address}:{self.port} inet n - n - 20 smtpd\n  -o syslog_name=at-{address}\n"
+        if kind == "none":
+            return line + "  -o smtpd_tls_security_level=none\n"
+        certificates = self.tls[0]
+        for path in (certificates.path(kind), certificates.key(kind)):
+            shutil.copy(path, self.folder / f"{kind}{path.suffix}")
+        return line + f"  -o smtpd_tls_cert_file={self.folder}/{kind}.pem\n  -o smtpd_tls_key_file={self.folder}/{kind}.key\n"
 
     def log_text(self):
         path = self.folder / "maillog"

@@ -5,6 +5,7 @@ static const struct role role_sender = {
 	.name = "sender",
 	.prepare = sender_prepare,
 	.channel = sender_channel,
+	.file = sender_file,
 	.start = sender_start,
 	.retire = sender_retire,
 };

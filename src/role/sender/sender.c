@@ -91,6 +91,7 @@ void sender_file(struct service *s, str name, int fd)
 	struct sender *sender = s->state;
 	struct arena *a = arena_new("file", AUTHORITIES_MAX + 4096);
 	char *room = NEW(a, char, AUTHORITIES_MAX);
+	sender->has_authorities = sender->has_authorities || str_eq(name, S("authorities"));
 	if (str_eq(name, S("logins")))
 		take_logins(sender, fd, room, AUTHORITIES_MAX);
 	else if (str_eq(name, S("authorities")) &&
@@ -104,6 +105,8 @@ err sender_start(struct service *s)
 {
 	struct sender *sender = s->state;
 	sender->helo = s->conf->sender.helo.n > 0 ? s->conf->sender.helo : s->conf->server.hostname;
+	if (s->conf->sender.ca_extra.n > 0 && !sender->has_authorities)
+		LOG(&s->log, alarm, F_TEXT("reason", S("there is no such file as sender.ca_extra names")));
 	if (sender->routes == NULL)
 		routes_init(sender);
 	return threads_init(sender);

@@ -35,7 +35,7 @@ struct sender {
 	uint64_t credit;
 	struct loop_timer retry;
 	struct frame *scratch;
-	bool retiring;
+	bool retiring, has_authorities;
 	/* Between the loop and the threads. */
 	pthread_mutex_t lock;
 	pthread_cond_t greeted;
