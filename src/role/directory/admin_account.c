@@ -255,7 +255,7 @@ void verb_account_change(struct admin *a)
 	struct mailname address;
 	uint32_t number;
 	int64_t quota;
-	int language;
+	int language = LANGUAGE_CONFIGURED;
 	str added = admin_word(a, S("add-address")), removed = admin_word(a, S("remove-address")), name;
 	if (admin_refused_words(a, known))
 		return;

@@ -194,10 +194,10 @@ static void write_status(const struct notice *n, const struct notice_recipient *
 	static const char *const otherwise[] = { "5.0.0", "4.0.0", "2.0.0" };
 	static const char class[] = { '5', '4', '2' };
 	str status = r->why.status;
-	if (status.n >= 5 && status.p[0] == class[n->kind])
+	/* Of one that expired the last word was 4.x.x: it was not refused for good. */
+	bool fits = n->kind == NOTICE_FAILED && r->expired;
+	if (status.n >= 5 && (fits || status.p[0] == class[n->kind]))
 		buf_addf(b, "Status: %.*s\r\n", ARG(status));
-	else if (n->kind == NOTICE_FAILED && r->expired && status.n >= 5)
-		buf_addf(b, "Status: %.*s\r\n", ARG(status)); /* 4.x.x: it was not refused for good */
 	else
 		buf_addf(b, "Status: %s\r\n", otherwise[n->kind]);
 }
