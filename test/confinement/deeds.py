@@ -131,4 +131,5 @@ OWN = {
     "siegel-directory": {"open the directory's database", "write the directory's database"},
     "siegel-keyring": {"open the key"},
     "siegel-resolver": {"connect out", "connect out by sending"},
+    "siegel-fetcher": {"connect out"},
 }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can put cal
 SERVERS = {"root": (None, 99), "root, Landlock 2": (None, 2), "ordinary": (ORDINARY, 99), "ordinary, Landlock 2": (ORDINARY, 2)}
 NOT_FOR_HELPERS = {"connect out by its listener"}  # which have none; test/unit/os/confine.c shows that it would work
 HOME = 4  # the descriptor of a role's folder
-ROLES = {"control", "directory", "filter", "frontdoor", "greeter", "hasher", "keyring", "logger", "mailbox", "mailroom", "queue",
+ROLES = {"control", "directory", "fetcher", "filter", "frontdoor", "greeter", "hasher", "keyring", "ledger", "logger", "mailbox", "mailroom", "queue",
          "receiver", "resolver", "sender"}
 
 

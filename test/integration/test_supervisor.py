@@ -17,7 +17,7 @@ from harness import server
 
 STRANGER, ORDINARY = 65533, 65534
 USERS = [None, ORDINARY] if os.geteuid() == 0 else [None]
-ROLES = ["logger", "hasher", "keyring", "resolver", "directory", "filter", "queue", "mailroom", "greeter", "receiver", "frontdoor", "control"]
+ROLES = ["logger", "hasher", "keyring", "resolver", "ledger", "fetcher", "directory", "filter", "queue", "mailroom", "greeter", "receiver", "frontdoor", "control"]
 
 
 def banner(s, service="smtp"):

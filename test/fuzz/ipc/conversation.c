@@ -101,6 +101,12 @@ static void check_records(str records)
 #define SPOKEN "ipc/role_logger.def"
 #define ANY any_of_role_logger
 #include "ipc/any_message.h"
+#define SPOKEN "ipc/ledger_fetcher.def"
+#define ANY any_of_ledger_fetcher
+#include "ipc/any_message.h"
+#define SPOKEN "ipc/sender_ledger.def"
+#define ANY any_of_sender_ledger
+#include "ipc/any_message.h"
 #define SPOKEN "ipc/sender_resolver.def"
 #define ANY any_of_sender_resolver
 #include "ipc/any_message.h"
@@ -134,6 +140,8 @@ static void (*const conversations[])(struct frame *f) = {
 	any_of_sender_resolver,
 	any_of_queue_sender,
 	any_of_asker_keyring,
+	any_of_ledger_fetcher,
+	any_of_sender_ledger,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

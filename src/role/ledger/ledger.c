@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A question for a policy goes to `fetcher`, with the id of the one that is kept where that is still good as it is. The domain's
+ * own word counts; where it cannot be had, the kept policy does until its time is over (RFC 8461 5.1): who holds back DNS
+ * or HTTPS must not be able to switch it off (RFC 8461 10.2). */
+#include "store/ledger/ledger.h"
+
+#include "ipc/admin.h"
+#include "ipc/peer.h"
+#include "ipc/sts.h"
+#include "os/clock.h"
+#include "os/fd.h"
+#include "role/ledger/role.h"
+
+#define CONVERSATION "ipc/sender_ledger.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/ledger_fetcher.def"
+#include "ipc/conversation.h"
+
+enum {
+	QUESTIONS_MAX = 1024,
+	LEDGER_BUDGET = 4 << 20,
+	DOMAIN_MAX = 253,
+	REFRESH_SECONDS =
+		86400, /* a policy is fetched again at this age, or at half its own, even if its id is the same */
+	ADMIN_MS = 30000,
+	GRACE_MS = 200, /* by which fetcher's answer comes before our own deadline */
+};
+
+struct ledger_role;
+
+struct question {
+	struct ledger_role *role;
+	struct question *next; /* of the unused ones */
+	bool open;
+	struct admin *admin; /* a person who asks; NULL: sender */
+	uint32_t tag;        /* sender's; ours is the number of the place, and how often it was used */
+	uint16_t use;
+	char domain[DOMAIN_MAX];
+	size_t domain_n;
+	struct loop_timer deadline;
+};
+
+struct ledger_role {
+	struct service *service;
+	struct arena *arena;
+	struct ledger *store; /* NULL: it cannot be used; then nothing is kept */
+	struct peer sender, fetcher;
+	struct question *questions, *unused;
+	struct admin_door *door;
+};
+
+static struct ledger_role ledger;
+
+/* ---- the store ---- */
+
+static void store_failed(struct ledger_role *r, err e)
+{
+	LOG(&r->service->log, store_failed, F_TEXT("store", S("ledger")), F_ERR(e));
+}
+
+/* What is kept for a domain and holds now. */
+static bool find(struct ledger_role *r, str domain, struct ledger_policy *out)
+{
+	err e = r->store != NULL ? ledger_policy_find(r->store, domain, out) : FAIL(ABSENT);
+	if (failed(e) && e.code != ERR_ABSENT)
+		store_failed(r, e);
+	int64_t age = failed(e) ? 0 : clock_utc_seconds() - out->fetched;
+	/* One from the future was fetched before the clock was set back: it counts as new. */
+	return !failed(e) && age <= (int64_t)out->max_age && out->mode <= MTA_STS_ENFORCE;
+}
+
+static bool is_fresh(const struct ledger_policy *p)
+{
+	int64_t age = clock_utc_seconds() - p->fetched, half = (int64_t)p->max_age / 2;
+	return age >= 0 && age < (half < REFRESH_SECONDS ? half : REFRESH_SECONDS);
+}
+
+static void keep(struct ledger_role *r, str domain, const struct msg_sts_fetched *m)
+{
+	const struct ledger_policy p = { .domain = domain,
+		.id = m->id,
+		.patterns = m->patterns,
+		.mode = m->mode,
+		.max_age = m->max_age,
+		.fetched = clock_utc_seconds() };
+	err e = r->store != NULL ? ledger_policy_keep(r->store, &p, p.fetched) : OK;
+	if (failed(e))
+		store_failed(r, e);
+}
+
+/* ---- questions ---- */
+
+static str domain_of(const struct question *q) { return str_from(q->domain, q->domain_n); }
+
+static void forget(struct question *q)
+{
+	loop_timer_stop(q->role->service->loop, &q->deadline);
+	q->open = false;
+	q->next = q->role->unused;
+	q->role->unused = q;
+}
+
+static void show(struct admin *a, str domain, const struct msg_sts_policy *m)
+{
+	static char room[32000];
+	struct buf b = BUF_ON(room);
+	str patterns = m->patterns, pattern;
+	struct json j = json_begin(&b);
+	json_text(&j, "domain", domain);
+	json_flag(&j, "found", m->found);
+	json_flag(&j, "kept", m->kept);
+	json_text(&j, "mode", str_of(mta_sts_mode_name((enum mta_sts_mode)m->mode)));
+	json_text(&j, "id", m->id);
+	json_number(&j, "max_age", m->max_age);
+	json_list_begin(&j, "mx");
+	while (str_word(&patterns, '\n', &pattern))
+		json_list_item(&j, pattern);
+	json_list_end(&j);
+	json_text(&j, "reason", m->reason);
+	json_end(&j);
+	IGNORE(admin_line(a, buf_str(&b)));
+	admin_done(a);
+}
+
+static void answer(struct question *q, const struct msg_sts_policy *m)
+{
+	struct admin *a = q->admin;
+	forget(q);
+	if (a != NULL)
+		show(a, domain_of(q), m);
+	else
+		IGNORE(msg_send_sts_policy(&q->role->sender.channel, q->tag, m)); /* who does not read has a deadline */
+}
+
+static void answer_kept(struct question *q, bool kept, str reason)
+{
+	struct ledger_policy p;
+	struct msg_sts_policy m = { .kept = kept, .reason = reason, .id = S(""), .patterns = S("") };
+	if (find(q->role, domain_of(q), &p))
+		m = (struct msg_sts_policy){ true, kept, p.mode, p.id, p.max_age, p.patterns, reason, 0 };
+	answer(q, &m);
+}
+
+static void on_deadline(void *to) { answer_kept(to, true, S("no answer in time")); }
+
+static uint32_t our_tag(const struct question *q)
+{
+	return (uint32_t)q->use << 16 | (uint32_t)(q - q->role->questions);
+}
+
+/* NULL: no place is free. */
+static struct question *take(struct ledger_role *r, str domain)
+{
+	struct question *q = r->unused;
+	if (q == NULL)
+		return NULL;
+	r->unused = q->next;
+	*q = (struct question){ .role = r, .open = true, .use = (uint16_t)(q->use + 1), .domain_n = domain.n };
+	if (domain.n > 0)
+		memcpy(q->domain, domain.p, domain.n);
+	return q;
+}
+
+static void begin(struct question *q, uint64_t deadline)
+{
+	struct ledger_role *r = q->role;
+	struct ledger_policy p;
+	bool known = find(r, domain_of(q), &p) && is_fresh(&p);
+	loop_timer_start(r->service->loop, &q->deadline, (int64_t)deadline, on_deadline, q);
+	const struct msg_sts_fetch ask = { .domain = domain_of(q),
+		.known = known ? p.id : S(""),
+		.deadline = deadline > GRACE_MS ? deadline - GRACE_MS : 0 };
+	if (failed(msg_send_sts_fetch(&r->fetcher.channel, our_tag(q), &ask)))
+		answer_kept(q, true, S("nobody can fetch a policy at the moment"));
+}
+
+static err on_sts_ask(struct ledger_role *r, const struct msg_sts_ask *m, uint32_t tag)
+{
+	struct question *q = take(r, m->domain);
+	if (q == NULL) {
+		const struct msg_sts_policy busy = {
+			.reason = S("too many questions at once"), .id = S(""), .patterns = S("")
+		};
+		IGNORE(msg_send_sts_policy(&r->sender.channel, tag, &busy)); /* who does not read has a deadline */
+		return OK;
+	}
+	q->tag = tag;
+	begin(q, m->deadline);
+	return OK;
+}
+
+static void admin_gone(struct admin *a)
+{
+	forget(a->state);
+	admin_refuse(a, "the caller has gone");
+}
+
+/* What sender would be told. */
+static void verb_verify(struct admin *a)
+{
+	static const char *const known[] = { "domain", NULL };
+	str domain = admin_word(a, S("domain"));
+	if (admin_refused_words(a, known))
+		return;
+	struct question *q = domain.n > 0 && domain.n <= DOMAIN_MAX ? take(a->role, domain) : NULL;
+	if (q == NULL) {
+		admin_refuse(a, "this is no name of a domain, or too much is asked at once");
+		return;
+	}
+	for (size_t i = 0; i < q->domain_n; i++)
+		q->domain[i] = ascii_lower(q->domain[i]);
+	q->admin = a;
+	a->state = q;
+	a->gone = admin_gone;
+	begin(q, ADMIN_MS);
+}
+
+static const struct admin_verb verbs[] = { { "verify mta-sts", verb_verify }, { NULL, NULL } };
+
+static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m, uint32_t tag)
+{
+	struct question *q = (tag & 0xffff) < QUESTIONS_MAX ? &r->questions[tag & 0xffff] : NULL;
+	if (q == NULL || !q->open || our_tag(q) != tag)
+		return OK; /* it was answered without */
+	switch ((enum sts_outcome)m->outcome) {
+	case STS_FETCHED:
+		keep(r, domain_of(q), m);
+		answer(q, &(const struct msg_sts_policy){
+				  true, false, m->mode, m->id, m->max_age, m->patterns, S(""), 0 });
+		break;
+	case STS_SAME:
+		answer_kept(q, false, S(""));
+		break;
+	case STS_ABSENT:
+	case STS_FAILED:
+	case STS_UNKNOWN:
+		answer_kept(q, true, m->reason);
+		break;
+	}
+	return OK;
+}
+
+#define CONVERSATION "ipc/sender_ledger.def"
+#define HEAR sender_hear
+#define HEAR_PEER void
+#define HEARD_forth HEAR_CASE
+#define HEARD_back HEAR_NOT
+#include "ipc/hear.h"
+
+#define CONVERSATION "ipc/ledger_fetcher.def"
+#define HEAR fetcher_hear
+#define HEAR_PEER void
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
+/* Their answers will not come, or not be read. */
+static void peer_gone(void *to)
+{
+	struct ledger_role *r = to;
+	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+		if (r->questions[i].open)
+			answer_kept(&r->questions[i], true, S("the policy could not be fetched"));
+}
+
+static const struct peer_kind sender_kind = { .name = "sender", .hear = sender_hear, .gone = peer_gone };
+static const struct peer_kind fetcher_kind = { .name = "fetcher", .hear = fetcher_hear, .gone = peer_gone };
+
+/* ---- the role ---- */
+
+static void prepare(struct service *s)
+{
+	struct arena *a = arena_new("ledger role", LEDGER_BUDGET);
+	ledger = (struct ledger_role){ .service = s, .arena = a, .questions = NEW(a, struct question, QUESTIONS_MAX) };
+	for (size_t i = QUESTIONS_MAX; i-- > 0;) {
+		ledger.questions[i].role = &ledger;
+		ledger.questions[i].next = ledger.unused;
+		ledger.unused = &ledger.questions[i];
+	}
+	ledger.door = admin_door_new(s, verbs, &ledger);
+	peer_init(&ledger.sender, s, &sender_kind, &ledger);
+	peer_init(&ledger.fetcher, s, &fetcher_kind, &ledger);
+	s->state = &ledger;
+}
+
+static void channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd)
+{
+	struct ledger_role *r = s->state;
+	(void)account;
+	(void)pid;
+	if (str_eq(peer, S("control"))) {
+		admin_door_connect(r->door, fd);
+		return;
+	}
+	struct peer *p = str_eq(peer, S("sender")) ? &r->sender : str_eq(peer, S("fetcher")) ? &r->fetcher : NULL;
+	if (p == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	peer_gone(r);             /* answers of the old peer, or for it, are void */
+	IGNORE(peer_open(p, fd)); /* or it finds its end closed */
+}
+
+/* Without its store it serves on: policies are then fetched each time. */
+static err start(struct service *s)
+{
+	struct ledger_role *r = s->state;
+	char room[300];
+	struct buf message = BUF_ON(room);
+	err e = ledger_open(&message, &r->store);
+	if (failed(e))
+		LOG(&s->log, store_failed, F_TEXT("store", S("ledger")), F_TEXT("reason", buf_str(&message)), F_ERR(e));
+	return OK;
+}
+
+static void stop(struct service *s)
+{
+	struct ledger_role *r = s->state;
+	peer_close(&r->sender);
+	peer_close(&r->fetcher);
+	ledger_close(&r->store);
+	struct arena *a = r->arena;
+	arena_free(&a);
+}
+
+const struct role role_ledger = {
+	.name = "ledger", .prepare = prepare, .channel = channel, .start = start, .stop = stop
+};
