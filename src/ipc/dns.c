@@ -62,25 +62,23 @@ static err read_host(str *records, struct frame *scratch, struct dns_record *r)
 	return e;
 }
 
-typedef err read_fn(str *records, struct frame *scratch, struct dns_record *r);
-
-static read_fn *reader_of(enum dns_type type)
+static err read_record(enum dns_type type, str *records, struct frame *scratch, struct dns_record *r)
 {
 	switch (type) {
 	case DNS_A:
 	case DNS_AAAA:
-		return read_address;
+		return read_address(records, scratch, r);
 	case DNS_MX:
-		return read_mx;
+		return read_mx(records, scratch, r);
 	case DNS_TLSA:
-		return read_tlsa;
+		return read_tlsa(records, scratch, r);
 	case DNS_TXT:
-		return read_text;
+		return read_text(records, scratch, r);
 	case DNS_CNAME:
 	case DNS_PTR:
 		break;
 	}
-	return read_host;
+	return read_host(records, scratch, r);
 }
 
 /* Strings of a record are views of scratch until they are copied here. */
@@ -101,14 +99,13 @@ static size_t count_records(str records, struct frame *scratch)
 
 static err read_records(str records, enum dns_type type, struct frame *scratch, struct arena *a, struct dns_answer *to)
 {
-	read_fn *read = reader_of(type);
 	size_t count = count_records(records, scratch);
 	if (count > DNS_RECORDS_MAX)
 		return FAIL(SYNTAX);
 	struct dns_record *all = NEW(a, struct dns_record, count);
 	for (size_t i = 0; i < count; i++) {
 		struct dns_record r = { .name = S(""), .text = S(""), .tlsa.data = S("") };
-		TRY(read(&records, scratch, &r));
+		TRY(read_record(type, &records, scratch, &r));
 		keep(&r, a);
 		if (arena_spent(a))
 			return FAIL(MEMORY);

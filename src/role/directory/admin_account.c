@@ -239,9 +239,11 @@ static bool take_language(struct admin *a, int *out)
 		*out = LANGUAGE_ENGLISH;
 	else if (str_eq(word, S("de")))
 		*out = LANGUAGE_GERMAN;
-	else
+	else {
 		admin_refuse(a, "languages are en, de and default");
-	return word.p == NULL || str_eq(word, S("default")) || str_eq(word, S("en")) || str_eq(word, S("de"));
+		return false;
+	}
+	return true;
 }
 
 /* One thing at a time, so that a refusal leaves nothing half done. */
