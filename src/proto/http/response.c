@@ -110,7 +110,7 @@ static err hex_number(str digits, uint64_t *out)
 /* chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF                                          RFC 9112 7.1 */
 static err take_chunk(struct reading *r, struct buf *body, uint64_t *size)
 {
-	str line, rest, digits;
+	str line = NO_STR, rest, digits = NO_STR;
 	TRY(take_line(r, &line));
 	rest = line;
 	TRY(hex_number(str_trim(str_cut(&rest, ';', &digits) ? digits : line), size));

@@ -98,11 +98,9 @@ static err connect_to(struct fetch *f, const struct address *a, int *out)
 	int fd = open_socket(a, (uint16_t)f->fetcher->service->conf->sender.https_port);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	int64_t patience = left(f) < CONNECT_MS ? left(f) : CONNECT_MS;
-	if (fd < 0)
-		error = errno;
-	else if (poll(&p, 1, (int)patience) != 1)
+	if (fd >= 0 && poll(&p, 1, (int)patience) != 1)
 		error = ETIMEDOUT;
-	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+	else if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
 	if (error != 0) {
 		fd_close(&fd);
@@ -134,7 +132,7 @@ static err read_answer(struct fetch *f, struct io *io, struct http_response *out
 
 static err converse(struct fetch *f, struct io *io)
 {
-	struct http_response response;
+	struct http_response response = { 0 };
 	io_putf(io,
 		"GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: Siegel\r\nAccept: text/plain\r\nConnection: "
 		"close\r\n\r\n",

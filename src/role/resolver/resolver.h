@@ -95,7 +95,7 @@ struct ub_ctx *resolver_context(struct resolver *r);
 
 /* question.c: the answer comes by asker->fn, at once or later, unless the asker forgets first. deadline in milliseconds. */
 void question_ask(
-	struct resolver *r, struct asker *asker, uint32_t tag, const struct dns_question *q, unsigned deadline);
+	struct resolver *r, struct asker *asker, uint32_t tag, const struct dns_question *what, unsigned deadline);
 /* Those that waited for the first proof are asked now. */
 void questions_release(struct resolver *r);
 void asker_forget(struct asker *asker);
