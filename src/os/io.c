@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input buffer holds [from, to); everything before scanned has been searched for line ends, so that a peer who
  * sends byte by byte costs one look per byte. Reading is tried before polling: under load there
- * is always something to read. Only poll_until() blocks. */
+ * is always something to read. Only poll_until() blocks. Most sessions say little: buffers begin small, and become as large
+ * as they may be when one was full. */
 #include "os/io.h"
 
 #include "os/clock.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { LEAST_ROOM = 64, IO_OVERHEAD = 1024, NEVER = -1 };
+enum { LEAST_ROOM = 64, FIRST_ROOM = 4096, IO_OVERHEAD = 1024, NEVER = -1 };
 
 struct io {
 	struct arena *arena;
@@ -23,7 +24,8 @@ struct io {
 	void *layer_context;
 	int64_t deadline, ceiling; /* by clock_ms(); NEVER */
 	char *in, *out;
-	size_t in_max, out_max;
+	size_t in_max, out_max, in_room, out_room;
+	bool in_was_full;
 	size_t from, to, scanned; /* in the input buffer */
 	size_t queued;            /* in the output buffer */
 	err in_error, out_error;  /* final */
@@ -35,9 +37,11 @@ struct io *io_new(int fd, size_t in_max, size_t out_max)
 		in_max = LEAST_ROOM;
 	if (out_max < LEAST_ROOM)
 		out_max = LEAST_ROOM;
-	struct arena *a = arena_new("io", IO_OVERHEAD + in_max + out_max);
+	size_t in_room = in_max < FIRST_ROOM ? in_max : FIRST_ROOM,
+	       out_room = out_max < FIRST_ROOM ? out_max : FIRST_ROOM;
+	struct arena *a = arena_new("io", IO_OVERHEAD + in_room + out_room + in_max + out_max);
 	struct io *io = NEW(a, struct io, 1);
-	char *in = NEW(a, char, in_max), *out = NEW(a, char, out_max);
+	char *in = NEW(a, char, in_room), *out = NEW(a, char, out_room);
 	/* The budget fits all three: only a machine without memory leads to this. */
 	if (io == NULL || in == NULL || out == NULL)
 		abort();
@@ -48,8 +52,31 @@ struct io *io_new(int fd, size_t in_max, size_t out_max)
 		.in = in,
 		.out = out,
 		.in_max = in_max,
-		.out_max = out_max };
+		.out_max = out_max,
+		.in_room = in_room,
+		.out_room = out_room };
 	return io;
+}
+
+/* ERR_MEMORY: it stays as it is. */
+static err enlarge(struct io *io, char **buffer, size_t *room, size_t max, size_t used)
+{
+	char *p = NEW(io->arena, char, max);
+	if (p == NULL)
+		return FAIL(MEMORY);
+	if (used > 0)
+		memcpy(p, *buffer, used);
+	*buffer = p;
+	*room = max;
+	return OK;
+}
+
+static err enlarge_input(struct io *io) { return enlarge(io, &io->in, &io->in_room, io->in_max, io->to); }
+
+/* Where it cannot be enlarged less is gathered before it leaves. */
+static bool enlarge_output(struct io *io)
+{
+	return io->out_room < io->out_max && !failed(enlarge(io, &io->out, &io->out_room, io->out_max, io->queued));
 }
 
 static void close_layer(struct io *io)
@@ -157,9 +184,11 @@ void io_put(struct io *io, str text)
 {
 	if (failed(io->out_error) || text.n == 0)
 		return;
-	if (text.n > io->out_max - io->queued && failed(io_flush(io)))
+	if (text.n > io->out_room - io->queued && !enlarge_output(io) && failed(io_flush(io)))
 		return;
-	if (text.n > io->out_max) {
+	if (text.n > io->out_room - io->queued && failed(io_flush(io)))
+		return;
+	if (text.n > io->out_room) {
 		io->out_error = write_all(io, text);
 		return;
 	}
@@ -169,18 +198,19 @@ void io_put(struct io *io, str text)
 
 void io_putf(struct io *io, const char *format, ...)
 {
-	for (int attempt = 0; attempt < 2 && !failed(io->out_error); attempt++) {
-		size_t room = io->out_max - io->queued;
+	for (int attempt = 0; attempt < 3 && !failed(io->out_error); attempt++) {
+		size_t room = io->out_room - io->queued;
 		va_list list;
 		va_start(list, format);
 		int length = vsnprintf(io->out + io->queued, room, format, list);
 		va_end(list);
-		if (length < 0 || (size_t)length >= io->out_max) {
+		if (length < 0 || (size_t)length >= io->out_max ||
+			(attempt > 0 && (size_t)length >= io->out_room && io->queued == 0)) {
 			io->out_error = FAIL(LIMIT);
 		} else if ((size_t)length < room) {
 			io->queued += (size_t)length;
 			return;
-		} else {
+		} else if (!enlarge_output(io)) {
 			IGNORE(io_flush(io)); /* its failure is kept in out_error */
 		}
 	}
@@ -197,14 +227,18 @@ static err read_some(struct io *io)
 	TRY(io->in_error);
 	if (io->from == io->to)
 		io->from = io->to = io->scanned = 0;
-	if (io->to == io->in_max && io->from > 0) {
+	if (io->in_was_full && io->in_room < io->in_max) {
+		io->in_error = enlarge_input(io);
+		TRY(io->in_error);
+	}
+	if (io->to == io->in_room && io->from > 0) {
 		memmove(io->in, io->in + io->from, io->to - io->from);
 		io->to -= io->from;
 		io->scanned -= io->from;
 		io->from = 0;
 	}
 	char *room = io->in + io->to;
-	size_t n = io->in_max - io->to;
+	size_t n = io->in_room - io->to;
 	err e = io->layer != NULL ? io->layer->read(io->layer_context, room, n, &got) : fd_read(io->fd, room, n, &got);
 	if (failed(e)) {
 		if (e.code != ERR_AGAIN)
@@ -212,6 +246,7 @@ static err read_some(struct io *io)
 		return e;
 	}
 	io->to += got;
+	io->in_was_full = io->to == io->in_room;
 	return OK;
 }
 
@@ -355,9 +390,12 @@ err io_preload(struct io *io, str bytes)
 {
 	if (bytes.n > io->in_max - io->to)
 		return FAIL(LIMIT);
+	if (bytes.n > io->in_room - io->to)
+		TRY(enlarge_input(io));
 	if (bytes.n > 0)
 		memcpy(io->in + io->to, bytes.p, bytes.n);
 	io->to += bytes.n;
+	io->in_was_full = io->to == io->in_room;
 	return OK;
 }
 

@@ -138,6 +138,59 @@ static void long_streams(void **state)
 	unpair(&p);
 }
 
+/* Buffers begin smaller than they may become. */
+static void buffers_grow(void **state)
+{
+	enum { LARGE = 60000, SOME = 5000 };
+	static char text[LARGE + 2];
+	int fds[2];
+	str line, bytes;
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	struct pair p = { io_new(fds[0], 64 << 10, 32 << 10), fds[1] };
+	io_deadline(p.io, 2000);
+	memset(text, 'x', LARGE);
+	memcpy(text + LARGE, "\r\n", 2);
+
+	say(&p, S("first\r\n"));
+	say(&p, str_from(text, sizeof text));
+	say(&p, S("last\r\n"));
+	check_err("first", io_line(p.io, &line), ERR_NONE);
+	check_str("first", line, S("first"));
+	check_err("long", io_line(p.io, &line), ERR_NONE);
+	check_str("long", line, str_from(text, LARGE));
+	check_err("last", io_line(p.io, &line), ERR_NONE);
+	check_str("last", line, S("last"));
+	say(&p, str_from(text, LARGE));
+	check_err("bytes", io_bytes(p.io, LARGE, &bytes), ERR_NONE);
+	check_str("bytes", bytes, str_from(text, LARGE));
+
+	io_put(p.io, S("begin "));
+	io_put(p.io, str_from(text, SOME)); /* gathered, since the buffer may be that large */
+	io_putf(p.io, "%.*s", SOME, text);
+	assert_int_equal(heard(&p).n, 0);
+	check_err("flush", io_flush(p.io), ERR_NONE);
+	static char all[4 * SOME];
+	size_t got = 0;
+	while (got < 6 + 2 * SOME)
+		got += (size_t)read(p.peer, all + got, sizeof all - got);
+	check_str("begin", str_from(all, 6), S("begin "));
+	check_str("rest", str_from(all + 6, got - 6), str_from(text, 2 * SOME));
+	io_putf(p.io, "%.*s", 33 << 10, text);
+	check_err("too long", io_flush(p.io), ERR_LIMIT);
+	unpair(&p);
+
+	p = pair();
+	check_err("preload", io_preload(p.io, str_from(text, IN_MAX + 1)), ERR_LIMIT);
+	unpair(&p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	p = (struct pair){ io_new(fds[0], 64 << 10, 128), fds[1] };
+	check_err("preload", io_preload(p.io, str_from(text, sizeof text)), ERR_NONE);
+	check_err("preloaded", io_line(p.io, &line), ERR_NONE);
+	check_str("preloaded", line, str_from(text, LARGE));
+	unpair(&p);
+}
+
 static void output_leaves_when_it_must(void **state)
 {
 	(void)state;
@@ -455,6 +508,7 @@ int main(void)
 		cmocka_unit_test(lines_are_strict),
 		cmocka_unit_test(bytes_and_unread),
 		cmocka_unit_test(long_streams),
+		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(output_leaves_when_it_must),
 		cmocka_unit_test(deadlines_hold),
 		cmocka_unit_test(early_talkers),
