@@ -38,13 +38,15 @@ static struct skeleton {
 
 static void end(struct skeleton *k) { loop_stop(k->service.loop); }
 
-static err on_setting(struct skeleton *k, const struct msg_setting *m, uint32_t tag)
+static err on_settings(struct skeleton *k, const struct msg_settings *m, uint32_t tag)
 {
+	struct msg_setting setting;
+	str lines = m->lines;
+	err e = OK;
 	(void)tag;
-	str line = m->line, section, name, expected;
-	if (!str_cut(&line, '.', &section) || !str_cut(&line, '=', &name))
-		return FAIL(SYNTAX);
-	return conf_set(&k->conf, k->service.arena, section, name, line, &expected);
+	while (msg_next_setting(&lines, k->service.out, &setting, &e))
+		TRY(conf_set_line(&k->conf, k->service.arena, setting.line, NULL));
+	return e;
 }
 
 static err on_channel(struct skeleton *k, const struct msg_channel *m, uint32_t tag)

@@ -111,10 +111,14 @@ static void bring_up(char **settings)
 {
 	struct msg_go go = { .no_more = 0 };
 	struct msg_running running = { .no_more = 0 };
+	char room[8192];
+	struct buf lines = BUF_ON(room);
 	for (; *settings != NULL; settings++) {
 		struct msg_setting m = { .line = str_of(*settings) };
-		must(msg_send_setting(&lifeline, 0, &m), "setting");
+		must(msg_add_setting(&lines, &out, &m), "setting");
 	}
+	const struct msg_settings all = { .lines = buf_str(&lines) };
+	must(msg_send_settings(&lifeline, 0, &all), "settings");
 	logger = give_channel("logger");
 	mailroom = give_channel("mailroom");
 	queue = give_channel("queue");

@@ -28,6 +28,8 @@ enum {
 	GOOD_SERVICE = 60000,    /* ms, after which earlier failures are forgotten */
 	LIFELINE_ROOM = 1 << 20, /* bytes that may wait in the lifeline: all settings and channels of a start */
 	ARGUMENTS = 6,
+	SETTINGS_ROOM = 61440, /* as in supervisor_role.def */
+	SETTING_OVERHEAD = 16, /* what one takes besides its text, at most */
 };
 
 bool process_is_up(const struct process *p) { return p->state == PROCESS_STARTING || p->state == PROCESS_RUNNING; }
@@ -129,26 +131,42 @@ struct channel process_line(const struct process *p)
 	return line;
 }
 
+/* Settings on their way: many in a frame, since each frame costs a mailbox process a part of its start. */
 struct feeding {
-	struct process *process;
+	struct channel line;
+	struct buf lines;
+	char room[SETTINGS_ROOM];
 	err e;
 };
+
+static void send_lines(struct feeding *f)
+{
+	const struct msg_settings m = { .lines = buf_str(&f->lines) };
+	if (!failed(f->e) && m.lines.n > 0)
+		f->e = msg_send_settings(&f->line, 0, &m);
+	f->lines = (struct buf)BUF_ON(f->room);
+}
 
 static void send_setting(void *to, str text)
 {
 	struct feeding *f = to;
-	struct channel line = process_line(f->process);
-	struct msg_setting m = { .line = text };
+	const struct msg_setting m = { .line = text };
+	if (text.n + SETTING_OVERHEAD > SETTINGS_ROOM - f->lines.n)
+		send_lines(f);
 	if (!failed(f->e))
-		f->e = msg_send_setting(&line, 0, &m);
+		f->e = msg_add_setting(&f->lines, f->line.out, &m);
 }
 
 static err send_settings(struct process *p)
 {
-	struct feeding f = { p, OK };
+	static struct feeding f;
 	str rest = str_of(p->row->sections), section;
+	f.line = process_line(p);
+	f.lines = (struct buf)BUF_ON(f.room);
+	f.e = OK;
 	while (str_word(&rest, ' ', &section))
 		TRY(conf_each(&p->supervisor->conf, section, send_setting, &f));
+	send_lines(&f);
 	return f.e;
 }
 
