@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each process has a channel to the logger. The supervisor says whose it is; entries hold only event and fields. */
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
 
-enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, DAY_MS = 86400000 };
+enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, LULL_MS = 5, DAY_MS = 86400000 };
 
 struct source {
 	struct logger *logger;
@@ -119,6 +120,7 @@ static err on_log_entry(struct source *p, const struct msg_log_entry *m, uint32_
 		n++;
 	}
 	TRY(e);
+	p->logger->taken++;
 	fields[n] = (struct log_field){ NULL, LOG_END, NO_STR, 0 };
 	struct log_origin origin = logger_origin(p->logger, str_of(p->role), p->pid);
 	note_losses(p->logger, &origin, m->lost);
@@ -140,7 +142,16 @@ static void source_free(void *source)
 	p->logger->free_sources = p;
 }
 
-static void on_round_end(void *to) { logger_flush(to); }
+/* Entries come singly, and each would cost a wake-up and a write. What comes in the next moment is taken together, unless
+ * so much comes already that the channels might fill. */
+static void on_round_end(void *to)
+{
+	struct logger *l = to;
+	logger_flush(l);
+	if (l->taken < ENTRIES_AT_ONCE)
+		(void)poll(NULL, 0, LULL_MS);
+	l->taken = 0;
+}
 
 static void on_source(void *source, uint32_t events)
 {

@@ -22,6 +22,7 @@ struct logger {
 	struct source *free_sources;
 	struct buf output; /* of one round of the loop, written at its end */
 	struct loop_timer flush;
+	unsigned taken;     /* entries of this round */
 	uint64_t unwritten; /* lines that could not be written since the last one that could */
 	struct admin *followers[FOLLOWERS_MAX];
 	char output_room[OUTPUT_ROOM];
