@@ -79,3 +79,11 @@ siegel_accounts() {
 		echo "$PASS" | "$SIEGEL" account add "$PREFIX$name" --address "$name@bench.test" --password-stdin -c "$(siegel_conf)"
 	done && touch "$BENCH/siegel/.accounts"
 }
+# siegel_linger SECONDS: how long mailbox processes stay, from the next start on
+siegel_linger() {
+	sed -i '/^mailbox:$/,/^  linger:/d' "$(siegel_conf)"
+	printf 'mailbox:\n  linger: %s\n' "$1" >> "$(siegel_conf)"
+}
+# Waits until no process of an account is left.
+siegel_alone() { local _; for _ in $(seq 900); do pgrep -P "$(siegel_pid)" -x siegel-mailbox > /dev/null || return 0; sleep 0.1; done; return 1; }
+dove_alone() { sleep 2; }

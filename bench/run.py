@@ -14,15 +14,18 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-#     name        set-up                        start                         stop                       pids                       smtp   imap   imaps  prefix  password
+#     name        set-up                        start                         stop                       pids                       smtp   imap   imaps  prefix  password             short-lived        gone             as before
 SERVERS = [
-    ("siegel",    "siegel_init",                "siegel_start",               "siegel_stop",             "siegel_pid",              12025, 12143, 12993, "kx77-", "bench-pass-phrase"),
+    ("siegel",    "siegel_init",                "siegel_start",               "siegel_stop",             "siegel_pid",              12025, 12143, 12993, "kx77-", "bench-pass-phrase",
+     "siegel_linger 1", "siegel_alone", "siegel_linger 60"),
     ("peers",     "dove_limits maildir perf",   "dove_start maildir; pf_start", "pf_stop; dove_stop maildir",
-     "pf_pid; cat $P/dovecot-maildir/run/master.pid",                                                                               11025, 11143, 11993, "",      "pw"),
+     "pf_pid; cat $P/dovecot-maildir/run/master.pid",                                                                               11025, 11143, 11993, "",      "pw",
+     ":", "dove_alone", ":"),
 ]
-FIELDS = ("name", "setup", "start", "stop", "pids", "smtp", "imap", "imaps", "prefix", "password")
+FIELDS = ("name", "setup", "start", "stop", "pids", "smtp", "imap", "imaps", "prefix", "password", "short_lived", "alone", "as_before")
 
 DELIVER = "deliver --port={smtp} --users=100 --vis-imap={imap}"
+EVERYBODY = "login --port={imap} --n=100 --conc=4 --users=100"
 BIG = "cmd --port={imap} --user={prefix}big"
 #     load                                      options of mailload                                                          figure           more is better, goal
 LOADS = [
@@ -35,6 +38,8 @@ LOADS = [
     ("1 MiB, 20 connections: visible/s",        DELIVER + " --n=100 --size=1048576 --conc=20",                               "vis_rate",      True,  "twice the peers"),
     ("login, plain: CPU ms",                    "login --port={imap} --n=1000 --conc=20 --users=100",                        "srv_ms_per_op", False, "at most 0.5"),
     ("login, TLS: CPU ms",                      "login --port={imaps} --tls=1 --n=1000 --conc=20 --users=100",               "srv_ms_per_op", False, "at most 1.0"),
+    ("login, cold, plain: CPU ms",              EVERYBODY,                                                                   "cold_ms_per_op", False, "at most 3"),
+    ("login, cold, TLS: CPU ms",                "login --port={imaps} --tls=1 --n=100 --conc=4 --users=100",                 "cold_ms_per_op", False, "-"),
     ("flags of 10,000: ms",                     BIG + " --n=20 --conc=1 '--cmd=FETCH 1:* (FLAGS)'",                          "txn_p50",       False, "no slower"),
     ("one body: ms",                            BIG + " --n=4000 --conc=1 --seqmax=10000 '--cmd=FETCH %d BODY.PEEK[]'",      "txn_p50",       False, "no slower"),
     ("all bodies of 10,000: ms",                BIG + " --n=2 --conc=1 '--cmd=FETCH 1:* BODY.PEEK[]'",                       "txn_p50",       False, "within 1.2 times"),
@@ -60,15 +65,40 @@ class Server:
             print(f"{self.name} {name}: {done.stdout.strip()} {done.stderr.strip()}", file=sys.stderr)
         return {key: float(value) for key, value in figures.items()} if done.returncode == 0 else None
 
+    def cpu(self):
+        """Seconds that the server's group has used."""
+        folder = pathlib.Path(self.shell('echo "$CG"', capture_output=True).stdout.strip())
+        if (folder / "cpuacct.usage").exists():
+            return int((folder / "cpuacct.usage").read_text()) / 1e9
+        return int((folder / "cpu.stat").read_text().split()[1]) / 1e6
+
+    def cold(self, options, name):
+        """As load(), with the process of an account started for each login; its end is part of what the login costs. The
+        passwords have been verified before, as at other loads."""
+        self.shell(f"{self.stop}; {self.short_lived}")
+        self.shell(self.start)
+        self.load(EVERYBODY, "first")
+        self.shell(self.alone)
+        before = self.cpu()
+        figures = self.load(options, name)
+        self.shell(self.alone)
+        if figures:
+            figures["cold_ms_per_op"] = (self.cpu() - before) * 1000 / figures["done"]
+        self.shell(f"{self.stop}; {self.as_before}")
+        self.shell(self.start)
+        return figures
+
     def memory(self):
         """PSS of all processes in MiB."""
         said = self.shell(f"pss $({self.pids})", capture_output=True).stdout.split()
         return int(said[0]) / 1024 if said else None
 
-    def prepare(self):
-        """Accounts and the big mailbox, once."""
+    def prepare(self, wanted):
+        """Accounts, and the big mailbox if a wanted load is about it, once."""
         if self.name == "siegel":
             self.shell("siegel_accounts")
+        if not any((options or "").startswith(BIG) and re.search(wanted, name) for name, options, _, _, _ in LOADS):
+            return
         filled = pathlib.Path(self.environment["BENCH"]) / f"filled.{self.name}"
         if filled.exists():
             return
@@ -79,13 +109,18 @@ class Server:
             filled.touch()
 
 
-def measure(server, results):
-    """All loads once. Rows without options of their own take the figures of the run before them."""
+def measure(server, results, wanted):
+    """The wanted loads once. Rows without options of their own take the figures of the run before them."""
     figures = None
     results.setdefault(("all processes, idle: PSS MiB", server.name), []).append(server.memory())
+    if any(name.startswith("login") and re.search(wanted, name) for name, *_ in LOADS):
+        server.load(EVERYBODY, "first")  # from here on no password is hashed
     for name, options, figure, _, _ in LOADS:
+        if not re.search(wanted, name):
+            continue
         if options:
-            figures = server.load(options, re.sub(r"\W+", "_", name.split(":")[0]))
+            run = server.cold if figure == "cold_ms_per_op" else server.load
+            figures = run(options, re.sub(r"\W+", "_", name.split(":")[0]))
         if figures and figure in figures:
             results.setdefault((name, server.name), []).append(figures[figure])
             print(f"  {server.name}: {name} {figures[figure]:g}", flush=True)
@@ -113,6 +148,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description="the same load for Siegel and for Postfix with Dovecot")
     parser.add_argument("--dir", default="/var/tmp/siegel-bench", help="working folder (default %(default)s)")
     parser.add_argument("--reps", type=int, default=3, help="rounds (default %(default)s)")
+    parser.add_argument("--loads", default="", metavar="PATTERN", help="those loads whose name has it, a regular expression")
     parser.add_argument("--only", choices=[row[0] for row in SERVERS], help="one server")
     options = parser.parse_args()
     subprocess.run([HERE / "setup.sh", options.dir], check=True)
@@ -127,8 +163,8 @@ def main():
             try:
                 if server.shell(server.start).returncode:
                     sys.exit(f"{server.name} does not start")
-                server.prepare()
-                measure(server, results)
+                server.prepare(options.loads)
+                measure(server, results, options.loads)
             finally:
                 server.shell(server.stop)
     table(results, [server.name for server in servers])
