@@ -44,7 +44,7 @@ static bool is_slot_of(const struct slot *s, const struct network *n)
 }
 
 /* Its slot, or the free one where it belongs. */
-static struct slot *find(struct tally *t, const struct network *n)
+static struct slot *find(const struct tally *t, const struct network *n)
 {
 	size_t at = home_of(t, n);
 	while (t->slots[at].count > 0 && !is_slot_of(&t->slots[at], n))
@@ -102,6 +102,12 @@ void tally_leave(struct tally *t, const struct address *who)
 }
 
 size_t tally_count(const struct tally *t) { return t->here; }
+
+uint64_t tally_of(const struct tally *t, const struct address *who)
+{
+	const struct network alone = { *who, 128 };
+	return find(t, &alone)->count;
+}
 
 const char *tally_text(enum tally_answer answer)
 {

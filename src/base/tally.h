@@ -23,6 +23,8 @@ enum tally_answer tally_enter(struct tally *t, const struct address *who, const 
 /* Counts one out that was counted in. */
 void tally_leave(struct tally *t, const struct address *who);
 size_t tally_count(const struct tally *t);
+/* How many of one address are here. */
+uint64_t tally_of(const struct tally *t, const struct address *who);
 
 /* A phrase for the log; NULL for TALLY_WELCOME. */
 const char *tally_text(enum tally_answer answer);

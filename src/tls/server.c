@@ -89,6 +89,8 @@ static char schemes[] = "ECDSA+SHA256:ECDSA+SHA384:ed25519:RSA-PSS+SHA256:RSA-PS
 static SSL_CTX *make_context(const struct tls_server_setup *setup, const struct tls_identity *id, const char **reason)
 {
 	SSL_CTX *c = tls_context(TLS_server_method(), setup->minimum);
+	if (c != NULL)
+		SSL_CTX_set_read_ahead(c, 1); /* a record in one call, not its head and then its body */
 	if (c == NULL || SSL_CTX_set_num_tickets(c, 1) != 1 || SSL_CTX_set1_sigalgs_list(c, schemes) != 1 ||
 		SSL_CTX_set_session_id_context(c, (const unsigned char *)"siegel", 6) != 1 ||
 		!tickets_use(c, setup->tickets))

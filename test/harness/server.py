@@ -214,8 +214,8 @@ class Server:
     def tls_context(self):
         return ssl.create_default_context(cafile=str(self.folder / "keys" / "tls.crt"))
 
-    def connect(self, service, tls=None):
-        s = socket.create_connection(("127.0.0.1", self.port(service)), timeout=20)
+    def connect(self, service, tls=None, source="127.0.0.1"):
+        s = socket.create_connection(("127.0.0.1", self.port(service)), timeout=20, source_address=(source, 0))
         if service.endswith("s") if tls is None else tls:
             s = self.tls_context().wrap_socket(s, server_hostname=self.hostname)
         return s

@@ -102,3 +102,91 @@ def test_front_doors_take_settings_while_they_serve(user):
         s.command("reload")
         assert all(says_hello(s) for _ in range(8))
         assert [p["pid"] for p in s.objects("status") if p["role"] == "frontdoor"] == doors
+
+
+LIMIT = 4
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    settings = ("server.internal_networks=10.0.0.0/8", f"imap.sessions_per_address={LIMIT}")
+    with server.Server(settings=settings, expected_events={"process_died"}) as s:
+        yield s
+
+
+def pids_of(s, role):
+    return [p["pid"] for p in s.objects("status") if p["role"] == role and p["state"] == "running"]
+
+
+@contextlib.contextmanager
+def asleep(s, pids):
+    """So that a connection comes to another front door."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in pids:  # which takes a moment, in which it might still be woken by a connection
+        s.wait_for(lambda: pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def come(s, source="127.0.9.1"):
+    """A connection that was greeted, or None."""
+    try:
+        connection = s.connect("imaps", source=source)
+        if connection.recv(4) == b"* OK":
+            return connection
+        connection.close()
+    except OSError:
+        pass
+    return None
+
+
+def come_to(s, door, count, source="127.0.9.1"):
+    with asleep(s, [pid for pid in pids_of(s, "frontdoor") if pid != door]):
+        return [come(s, source) for _ in range(count)]
+
+
+def test_connections_of_an_address_are_counted_over_all_front_doors(crowded):
+    s = crowded
+    one, other = pids_of(s, "frontdoor")[:2]
+    held = come_to(s, one, 2) + come_to(s, other, 2)
+    assert None not in held
+    assert come_to(s, one, 1) == [None] and come_to(s, other, 1) == [None]
+    assert None not in come_to(s, one, 1, source="127.0.9.2")  # others are not kept out
+    held.pop(0).close()
+    held += [s.wait_for(lambda: come_to(s, other, 1)[0])]
+    assert come_to(s, one, 1) == [None]
+    # A front door that dies takes its connections and their count with it; what the other one has still counts.
+    before = len(s.log("process_died"))
+    os.kill(one, signal.SIGKILL)
+    s.wait_for(lambda: len(s.log("process_died")) > before and len(pids_of(s, "frontdoor")) > 1)
+    new = next(pid for pid in pids_of(s, "frontdoor") if pid != other)
+    held = held[1:] + [s.wait_for(lambda: come_to(s, new, 1)[0])]
+    assert come_to(s, other, 1) == [None] and come_to(s, new, 1) == [None]
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.parametrize("event", ["reload", "death"])
+def test_a_new_greeter_counts_those_that_are_here(crowded, event):
+    s = crowded
+    source = f"127.0.10.{len(event)}"
+    one, other = pids_of(s, "frontdoor")[:2]
+    held = come_to(s, one, 2, source) + come_to(s, other, 2, source)
+    assert None not in held
+    (greeter,) = pids_of(s, "greeter")
+    if event == "reload":
+        s.command("reload")
+    else:
+        os.kill(greeter, signal.SIGKILL)
+    s.wait_for(lambda: any(pid != greeter for pid in pids_of(s, "greeter")))
+    s.wait_for(lambda: come(s, source="127.0.11.1"))
+    assert come_to(s, one, 1, source) == [None] and come_to(s, other, 1, source) == [None]
+    held.pop().close()
+    held += [s.wait_for(lambda: come_to(s, one, 1, source)[0])]
+    assert come_to(s, other, 1, source) == [None]
+    for connection in held:
+        connection.close()

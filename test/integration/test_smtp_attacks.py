@@ -383,11 +383,11 @@ def test_connections_without_tls(strict):
 
 
 def test_imap_connections_per_address(strict):
-    """Each process of the front door counts for itself."""
-    most = 4 * len(strict.roles()["siegel-frontdoor"])
-    held = []
-    with pytest.raises(OSError):
-        for _ in range(most + 1):
-            held.append(strict.connect("imaps"))
-            assert held[-1].recv(4) == b"* OK"
-    assert len(held) >= 4
+    """Whichever front doors they come through."""
+    held = [strict.connect("imaps") for _ in range(4)]
+    assert [connection.recv(4) for connection in held] == [b"* OK"] * 4
+    for _ in range(4):
+        try:
+            assert strict.connect("imaps").recv(5) == b"* BYE"
+        except OSError:
+            pass  # refused before TLS, by a front door that has all of them itself

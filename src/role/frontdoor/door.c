@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accepting: who may come in, and where to. */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include "os/fd.h"
 #include "os/peer.h"
 #include "os/random.h"
@@ -75,10 +71,8 @@ void door_admit(void *to, const void *kind, int fd, const struct sockaddr_storag
 	}
 	const struct tally_limits limits = { .all = conf->sessions_max,
 		.address = internal ? 0 : conf->sessions_per_address };
+	g.limited = !internal;
 	session_name(g.session);
-	const int yes = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
 	if (!k->with_tls) {
 		hand_on(door, &g, fd);
 		return;

@@ -33,7 +33,11 @@ struct guest {
 	struct block *up, *down;   /* towards the inside, towards the client; NULL: nothing on its way */
 	bool up_ended, down_ended; /* the sender's side is over */
 	bool up_shut, down_shut;   /* and the receiver was told */
+	bool outer_ready,
+		inner_ready; /* it may have something to read: an event has said so, and no read found nothing since */
 	bool counted, greeted, shaken;
+	bool limited, told;           /* counts for its address, over all front doors; and `greeter` was told so */
+	struct guest *after, *before; /* of those told */
 	uint32_t outer_events, inner_events;
 	short read_wants, write_wants; /* POLLIN or POLLOUT: what TLS last waited for in that direction */
 	struct address address;
@@ -58,6 +62,9 @@ struct frontdoor {
 	struct listeners listeners;
 	struct tally *tally;
 	struct guest *idle_guests;
+	struct guest *told;  /* what `greeter` counts of us */
+	struct guest *ended; /* and was not told yet to count no longer */
+	struct loop_timer tell_again;
 	struct block *idle_blocks;
 	size_t guests;
 	bool retiring;
@@ -66,8 +73,16 @@ struct frontdoor {
 /* guest.c: begins TLS on an accepted socket, which it owns from now on. counted: tally_leave() is due at the end. */
 void guest_begin(struct frontdoor *door, int socket, const struct guest *like);
 void guest_end(struct guest *g);
+/* The structure may be used for another one. */
+void guest_give(struct guest *g);
 /* Tells `greeter` of a visitor; the descriptors stay the caller's. */
 err guest_announce(struct guest *g, int stream);
+
+/* presence.c: what `greeter` counts, which alone sees all front doors. It has been told of the guest; the guest has ended
+ * (and is the list's from now on); a greeter has come that knows of none. */
+void presence_told(struct guest *g);
+void presence_ended(struct guest *g);
+void presence_tell_all(struct frontdoor *door);
 
 /* pump.c: moves what can be moved and waits for the rest. May end the guest. */
 void guest_pump(struct guest *g);

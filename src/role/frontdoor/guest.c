@@ -40,6 +40,12 @@ static struct guest *guest_take(struct frontdoor *door)
 	return g;
 }
 
+void guest_give(struct guest *g)
+{
+	g->next = g->door->idle_guests;
+	g->door->idle_guests = g;
+}
+
 static struct log log_of(const struct guest *g)
 {
 	struct log log = g->door->service->log;
@@ -65,8 +71,10 @@ void guest_end(struct guest *g)
 	fd_close(&g->inner);
 	if (g->counted)
 		tally_leave(door->tally, &g->address);
-	g->next = door->idle_guests;
-	door->idle_guests = g;
+	if (g->told)
+		presence_ended(g);
+	else
+		guest_give(g);
 	door->guests--;
 	if (door->retiring && door->guests == 0)
 		service_finish(door->service);
@@ -79,10 +87,14 @@ err guest_announce(struct guest *g, int stream)
 		.session = str_of(g->session),
 		.stream = stream,
 		.socket = g->outer,
-		.greeted = g->greeted };
+		.greeted = g->greeted,
+		.from = str_from((const char *)g->address.bytes, g->limited ? sizeof g->address.bytes : 0) };
 	if (g->door->greeter.fd < 0)
 		return FAIL(CLOSED);
-	return msg_send_visitor(&g->door->greeter, 0, &visitor);
+	TRY(msg_send_visitor(&g->door->greeter, 0, &visitor));
+	if (g->limited)
+		presence_told(g);
+	return OK;
 }
 
 static err open_inside(struct guest *g)
@@ -101,6 +113,7 @@ static err open_inside(struct guest *g)
 static void on_outer(void *to, uint32_t events)
 {
 	struct guest *g = to;
+	g->outer_ready = true;
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0 && (events & EPOLLIN) == 0)
 		guest_end(g);
 	else
@@ -110,6 +123,7 @@ static void on_outer(void *to, uint32_t events)
 static void on_inner(void *to, uint32_t events)
 {
 	struct guest *g = to;
+	g->inner_ready = true;
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0)
 		loop_remove(g->door->service->loop, &g->inner_watch);
 	guest_pump(g);
@@ -125,6 +139,7 @@ static void on_shaken(struct guest *g)
 		F_TEXT("tls", str_of(tls_version_name(g->tls))), F_TEXT("cipher", str_of(tls_cipher_name(g->tls))));
 	loop_timer_stop(g->door->service->loop, &g->timer);
 	g->shaken = true;
+	g->outer_ready = tls_pending(g->tls); /* a client may have spoken behind its handshake */
 	g->inner_events = EPOLLIN;
 	err e = open_inside(g);
 	if (!failed(e))
@@ -137,6 +152,13 @@ static void on_shaken(struct guest *g)
 	guest_pump(g);
 }
 
+static void await(struct guest *g, uint32_t wanted)
+{
+	if (wanted != g->outer_events)
+		IGNORE(loop_change(g->door->service->loop, &g->outer_watch, wanted)); /* then the timer ends it */
+	g->outer_events = wanted;
+}
+
 static void shake(struct guest *g)
 {
 	err e = handshake_step(&g->signature, g->tls);
@@ -145,14 +167,10 @@ static void shake(struct guest *g)
 		on_shaken(g);
 		return;
 	}
-	/* While a signature is awaited the socket is not. */
-	bool waits = g->signature.state != WAIT_IDLE;
-	uint32_t wanted = waits ? 0 : tls_wants(g->tls) == POLLOUT ? EPOLLOUT : EPOLLIN;
+	/* While a signature is awaited the socket need not be watched, and nearly always it is not worth a call to say so. */
 	if (e.code == ERR_AGAIN) {
-		if (wanted != g->outer_events)
-			IGNORE(loop_change(
-				g->door->service->loop, &g->outer_watch, wanted)); /* then the timer ends it */
-		g->outer_events = wanted;
+		if (g->signature.state == WAIT_IDLE)
+			await(g, tls_wants(g->tls) == POLLOUT ? EPOLLOUT : EPOLLIN);
 		return;
 	}
 	struct log log = log_of(g);
@@ -168,11 +186,12 @@ static void on_signature(void *to) { shake(to); }
 static void on_handshake(void *to, uint32_t events)
 {
 	struct guest *g = to;
-	(void)events;
 	if (g->signature.state == WAIT_IDLE)
 		shake(g);
+	else if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+		guest_end(g);
 	else
-		guest_end(g); /* only a hang-up is told of while it waits */
+		await(g, 0); /* it has spoken before its turn, and would wake us until it has it */
 }
 
 static void on_late(void *to)
@@ -208,7 +227,6 @@ void guest_begin(struct frontdoor *door, int socket, const struct guest *like)
 	g->read_wants = POLLIN;
 	g->write_wants = POLLOUT;
 	door->guests++;
-	IGNORE(fd_set_nonblocking(socket, true)); /* accepted ones are; one from `greeter` may not be */
 	g->tls = tls;
 	handshake_wait_init(&g->signature, door->handshakes, on_signature, g);
 	loop_timer_start(

@@ -14,6 +14,7 @@ static err on_encrypt(struct frontdoor *door, const struct msg_encrypt *m, uint3
 	memcpy(g.service, m->service.p, m->service.n);
 	memcpy(g.session, m->session.p, m->session.n);
 	IGNORE(peer_of_socket(m->socket, &g.address, &g.port)); /* for the log only */
+	IGNORE(fd_set_nonblocking(m->socket, true));            /* accepted ones are; this one may not be any more */
 	guest_begin(door, m->socket, &g);
 	return OK;
 }
@@ -61,6 +62,7 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	door->heard = (struct hear_counts){ { 0 } };
 	if (failed(loop_add(s->loop, &door->greeter_watch, fd, EPOLLIN, on_greeter, door)))
 		channel_close(&door->greeter);
+	presence_tell_all(door);
 }
 
 static void listener(struct service *s, str name, int fd)

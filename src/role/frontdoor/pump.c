@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes in both directions. One side is not read while what it said before still waits for the other, so a slow reader
+/* Bytes in both directions. A side is read when an event said that it may have something, and again as long as a read filled
+ * a block: a short one has taken all there was, and whatever comes later is an event again. One side is not read while what it said before still waits for the other, so a slow reader
  * holds up its own sender and costs one block. The end of one direction is passed on as such; the other goes on. */
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +23,7 @@ static enum progress read_outer(struct guest *g)
 	if (b == NULL)
 		return BROKEN;
 	err e = tls_read(g->tls, b->bytes, sizeof b->bytes, &got);
+	g->outer_ready = !failed(e) && (got == sizeof b->bytes || tls_pending(g->tls));
 	if (!failed(e)) {
 		b->n = got;
 		g->up = b;
@@ -43,6 +45,8 @@ static enum progress read_inner(struct guest *g)
 	if (b == NULL)
 		return BROKEN;
 	err e = fd_read(g->inner, b->bytes, sizeof b->bytes, &got);
+	/* One that has hung up is watched no longer: it is read to its end. */
+	g->inner_ready = !failed(e) && (got == sizeof b->bytes || g->inner_watch.fd < 0);
 	if (!failed(e)) {
 		b->n = got;
 		g->down = b;
@@ -68,8 +72,8 @@ static enum progress step_up(struct guest *g)
 		return MOVED;
 	}
 	if (!g->up_ended)
-		return read_outer(g);
-	if (!g->up_shut)
+		return g->outer_ready ? read_outer(g) : WAITS;
+	if (!g->up_shut && !(g->down_ended && g->down == NULL)) /* both are over: it is closed at once */
 		shutdown(g->inner, SHUT_WR);
 	g->up_shut = true;
 	return WAITS;
@@ -89,10 +93,11 @@ static enum progress step_down(struct guest *g)
 		return MOVED;
 	}
 	if (!g->down_ended)
-		return read_inner(g);
+		return g->inner_ready ? read_inner(g) : WAITS;
 	if (!g->down_shut) {
 		IGNORE(tls_end(g->tls)); /* a client that cannot be told will see the connection end */
-		shutdown(g->outer, SHUT_WR);
+		if (!(g->up_ended && g->up == NULL))
+			shutdown(g->outer, SHUT_WR);
 	}
 	g->down_shut = true;
 	return WAITS;
@@ -100,7 +105,12 @@ static enum progress step_down(struct guest *g)
 
 static void on_gone(void *to) { guest_end(to); }
 
-static void on_resume(void *to) { guest_pump(to); }
+static void on_resume(void *to)
+{
+	struct guest *g = to;
+	g->outer_ready = true;
+	guest_pump(g);
+}
 
 /* Within TLS a read may have to write, and a write to read. */
 static uint32_t event_for(short wanted) { return wanted == POLLIN ? EPOLLIN : EPOLLOUT; }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/tally.h"
 #include "ipc/desk.h"
 #include "ipc/peer.h"
 #include "os/crew.h"
@@ -23,6 +24,8 @@ struct greeter;
 struct door {
 	struct peer peer;
 	char name[33];
+	struct arena *arena; /* of the tally, as long as the channel */
+	struct tally *here;  /* its connections that count for their addresses; NULL: none yet */
 };
 
 struct greeter {
@@ -32,6 +35,7 @@ struct greeter {
 	pthread_mutex_t lock; /* of the peers: threads send over them too */
 	struct peer mailroom;
 	struct door frontdoor[FRONTDOORS_MAX];
+	struct hash_key key; /* of the tallies */
 	atomic_uint visitors;
 	bool retiring;
 };
@@ -45,6 +49,14 @@ struct visitor {
 	bool encrypted, greeted;
 	char session[33], service[33];
 };
+
+/* presence.c: connections by address over all front doors. from: an address, or empty for one that does not count.
+ * ERR_SYNTAX, ERR_LIMIT: no honest front door says that. *is_welcome: imap.sessions_per_address is not exceeded by it; it
+ * counts in any case, until it is said to be gone. */
+err presence_enter(struct door *door, str from, bool *is_welcome);
+err presence_leave(struct door *door, str from);
+/* What the front door told is void. */
+void presence_forget(struct door *door);
 
 /* Serves a visitor until it ends or is handed on: the thread's function. */
 void greet(void *to);

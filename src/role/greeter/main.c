@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 
 #include "os/fd.h"
+#include "os/peer.h"
+#include "os/random.h"
 #include "role/greeter/greeter.h"
 
 enum { STACK_BYTES = 256 << 10, PATIENCE_MS = 10000, FAREWELL_ROOM = 600 };
@@ -56,11 +58,34 @@ static void copy_text(char room[33], str text)
 	room[text.n] = '\0';
 }
 
+static void refuse_visitor(struct greeter *g, const struct msg_visitor *m, str reason)
+{
+	struct log log = g->service->log;
+	char room[64];
+	struct buf client = BUF_ON(room);
+	struct address address;
+	unsigned port;
+	int socket = m->socket;
+	log.session = m->session;
+	if (!failed(peer_of_socket(socket >= 0 ? socket : m->stream, &address, &port)))
+		address_write(&client, &address);
+	LOG(&log, connection_refused, F_ADDRESS("client", buf_str(&client)), F_TEXT("service", m->service),
+		F_TEXT("reason", reason));
+	turn_away(m->stream, NO_STR, S("too many connections, please try again"));
+	fd_close(&socket);
+}
+
 static err on_visitor(struct door *door, const struct msg_visitor *m, uint32_t tag)
 {
 	struct greeter *g = door->peer.service->state;
 	(void)tag;
 	struct visitor *v = NULL;
+	bool is_welcome = true;
+	err e = presence_enter(door, m->from, &is_welcome);
+	if (failed(e) || !is_welcome) {
+		refuse_visitor(g, m, S("too many connections from this address"));
+		return e;
+	}
 	if (atomic_load(&g->visitors) < g->service->conf->imap.greeting_max)
 		v = visitor_new(g);
 	if (v != NULL) {
@@ -75,13 +100,27 @@ static err on_visitor(struct door *door, const struct msg_visitor *m, uint32_t t
 			return OK;
 		visitor_free(v);
 	}
-	int socket = m->socket;
-	LOG(&g->service->log, connection_refused, F_TEXT("session", m->session),
-		F_TEXT("reason", S("too many clients have not logged in yet")));
-	turn_away(m->stream, NO_STR, S("too many connections, please try again"));
-	fd_close(&socket);
+	refuse_visitor(g, m, S("too many clients have not logged in yet"));
 	return OK;
 }
+
+/* Those that are here already are not sent away, whatever the limit. */
+static err on_here(struct door *door, const struct msg_here *m, uint32_t tag)
+{
+	bool is_welcome;
+	(void)tag;
+	for (str rest = m->from; rest.n > 0; rest = str_after(rest, sizeof(struct address)))
+		TRY(presence_enter(door, str_slice(rest, 0, sizeof(struct address)), &is_welcome));
+	return OK;
+}
+
+static err on_gone(struct door *door, const struct msg_gone *m, uint32_t tag)
+{
+	(void)tag;
+	return presence_leave(door, m->from);
+}
+
+static void frontdoor_gone(void *to) { presence_forget(to); }
 
 #define CONVERSATION "ipc/frontdoor_greeter.def"
 #define HEAR frontdoor_hear
@@ -106,7 +145,7 @@ static err on_not_entered(struct greeter *g, const struct msg_not_entered *m, ui
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-static const struct peer_kind frontdoor_kind = { .name = "frontdoor", .hear = frontdoor_hear };
+static const struct peer_kind frontdoor_kind = { .name = "frontdoor", .hear = frontdoor_hear, .gone = frontdoor_gone };
 static const struct peer_kind mailroom_kind = { .name = "mailroom", .hear = mailroom_hear };
 
 /* A front door that was started again takes the place of its predecessor, and its connections to be encrypted too. */
@@ -132,9 +171,10 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		session_opener_connect(g->directory, fd);
 	else if (str_eq(peer, S("mailroom")))
 		IGNORE(peer_open(&g->mailroom, fd)); /* or it finds its end closed */
-	else if (place != NULL)
+	else if (place != NULL) {
+		presence_forget(place);
 		IGNORE(peer_open(&place->peer, fd));
-	else
+	} else
 		fd_close(&fd);
 }
 
@@ -144,6 +184,7 @@ static void prepare(struct service *s)
 	greeter.service = s;
 	greeter.directory = session_opener_new();
 	greeter.crew = crew_new(STACK_BYTES, PATIENCE_MS);
+	random_bytes(&greeter.key, sizeof greeter.key);
 	pthread_mutex_init(&greeter.lock, NULL);
 	peer_init(&greeter.mailroom, s, &mailroom_kind, &greeter);
 	greeter.mailroom.lock = &greeter.lock;

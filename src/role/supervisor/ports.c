@@ -73,7 +73,9 @@ static err listen_on(struct port *p, struct buf *reason)
 	if (fd < 0)
 		return why(p, reason);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
+	/* Accepted sockets inherit these two: what is written leaves in one piece already, and who vanished is noticed. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	if (!v4)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 	if (bind_socket(fd, p) != 0 || listen(fd, BACKLOG) != 0) {

@@ -23,6 +23,8 @@ static void counts_addresses_and_networks(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(tally_enter(t, &one, &limits), TALLY_WELCOME);
 	assert_int_equal(tally_enter(t, &one, &limits), TALLY_ADDRESS);
+	assert_int_equal(tally_of(t, &one), 3);
+	assert_int_equal(tally_of(t, &two), 0);
 	assert_int_equal(tally_enter(t, &two, &limits), TALLY_WELCOME);
 	assert_int_equal(tally_enter(t, &two, &limits), TALLY_WELCOME);
 	assert_int_equal(tally_enter(t, &two, &limits), TALLY_NETWORK);

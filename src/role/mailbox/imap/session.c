@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/mailbox/imap/session.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -301,8 +299,6 @@ void imap_serve(struct session_seat *seat)
 		.view.watch.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 	s->log.session = seat->id;
-	/* What is written leaves in one piece already; where the stream is no TCP socket this does nothing. */
-	setsockopt(seat->stream, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	s->io = io_new(seat->stream, IMAP_LINE_MAX, OUTPUT_ROOM);
 	serve(s);
 	view_close(&s->view);
