@@ -269,6 +269,29 @@ static void check_sender(struct check *c)
 		complain(c, "sender", "sessions_max", "is larger than sender.connections");
 }
 
+/* "shop@example.org", or "@example.org" for all of a domain. */
+static bool is_sender(str text)
+{
+	return is_mail_address(text) || (str_starts(text, S("@")) && is_domain(str_after(text, 1)));
+}
+
+static void check_local(struct check *c)
+{
+	const struct conf_local *l = &c->conf->local;
+	if (l->domain.n > 0 && !is_domain(l->domain))
+		complain(c, "local", "domain", "\"%.*s\" is not a domain", ARG(l->domain));
+	for (size_t i = 0; i < l->senders.count; i++) {
+		str rest = l->senders.items[i].value, address;
+		if (l->senders.items[i].key.n > 0)
+			complain(c, "local", "senders", "%.*s: a user has a list of addresses and nothing else",
+				ARG(l->senders.items[i].name));
+		while (str_word(&rest, ',', &address))
+			if (!is_sender(address))
+				complain(c, "local", "senders", "\"%.*s\" is neither an address nor @ and a domain",
+					ARG(address));
+	}
+}
+
 static void check_limits(struct check *c)
 {
 	const struct conf *f = c->conf;
@@ -289,6 +312,7 @@ size_t conf_check(const struct conf *conf, conf_complain *fn, void *to)
 	check_accounts(&c);
 	check_limits(&c);
 	check_relay(&c);
+	check_local(&c);
 	check_resolver(&c);
 	check_sender(&c);
 	check_routes(&c);

@@ -60,6 +60,9 @@ struct conf_smtp {
 struct conf_relay {
 #include "conf/relay.def"
 };
+struct conf_local {
+#include "conf/local.def"
+};
 struct conf_queue {
 #include "conf/queue.def"
 };

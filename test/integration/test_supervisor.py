@@ -64,7 +64,7 @@ def test_processes_are_confined(user):
             assert ours, role
             assert all(p["state"] == "running" and p["landlock"] >= 1 and p["seccomp"] for p in ours), ours
         assert len([p for p in processes if p["role"] == "frontdoor"]) >= 2
-        assert {p["instance"] for p in processes if p["role"] == "receiver"} == {"smtp", "submission", "lmtp"}
+        assert {p["instance"] for p in processes if p["role"] == "receiver"} == {"smtp", "submission", "lmtp", "local"}
         assert all(p.get("pss_kib") or p.get("rss_kib") for p in processes)
         for service in ("smtp", "submission", "lmtp"):
             assert banner(s, service).startswith(b"220 ")
@@ -143,7 +143,7 @@ def test_reload_loses_no_connection(user):
         done.set()
         knocking.join()
         assert not refused
-        for instance in ("smtp", "submission", "lmtp"):
+        for instance in ("smtp", "submission", "lmtp", "local"):
             assert new[("receiver", instance)]["pid"] != old[("receiver", instance)]["pid"]
         assert new[("greeter", "")]["pid"] != old[("greeter", "")]["pid"]
         for role in ("queue", "directory", "mailroom", "control", "logger"):
@@ -255,7 +255,7 @@ def test_only_services_that_are_named_listen(stopped):
         for service in ("submission", "submissions", "lmtp", "imap"):
             with pytest.raises(ConnectionRefusedError):
                 stopped.connect(service)
-        assert {p["instance"] for p in stopped.objects("status") if p["role"] == "receiver"} == {"smtp"}
+        assert {p["instance"] for p in stopped.objects("status") if p["role"] == "receiver"} == {"smtp", "local"}
     finally:
         stopped.stop()
 

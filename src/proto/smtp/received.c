@@ -64,6 +64,16 @@ static bool may_stand_plain(const struct writer *w, str helo)
 	return true;
 }
 
+/* Address-literal, RFC 5321 4.1.3 */
+static void write_address(const struct writer *w, struct buf *b, str address)
+{
+	buf_byte(b, '[');
+	if (str_find(address, ':') != STR_NONE)
+		buf_add(b, S("IPv6:"));
+	comment_text(w, b, address);
+	buf_byte(b, ']');
+}
+
 /* From-domain, RFC 5321 4.4; a name that is none stands in the comment */
 static void write_from(struct writer *w, const struct smtp_received *r)
 {
@@ -83,15 +93,12 @@ static void write_from(struct writer *w, const struct smtp_received *r)
 		comment_text(w, &b, r->helo);
 		buf_byte(&b, ' ');
 	}
-	if (r->name.n > 0) {
-		comment_text(w, &b, r->name);
+	comment_text(w, &b, r->name);
+	if (r->name.n > 0 && r->address.n > 0)
 		buf_byte(&b, ' ');
-	}
-	buf_byte(&b, '[');
-	if (str_find(r->address, ':') != STR_NONE)
-		buf_add(&b, S("IPv6:"));
-	comment_text(w, &b, r->address);
-	buf_add(&b, S("])"));
+	if (r->address.n > 0)
+		write_address(w, &b, r->address);
+	buf_byte(&b, ')');
 	clause(w, buf_str(&b));
 }
 

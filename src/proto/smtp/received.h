@@ -11,11 +11,11 @@ enum smtp_with {
 	SMTP_WITH_UTF8 = 1 << 4, /* the transaction has SMTPUTF8 */
 };
 
-/* What goes into it; an empty str is left out, except the first two and the date. */
+/* What goes into it; an empty str is left out, except the first and the date. There is an address, a name, or both. */
 struct smtp_received {
 	str helo;      /* as the client said; anything but a name or a literal is made harmless */
-	str address;   /* the client's: "192.0.2.1", "2001:db8::1" */
-	str name;      /* what the address resolves to, verified */
+	str address;   /* the client's: "192.0.2.1", "2001:db8::1"; empty: there is none, it is local */
+	str name;      /* what the address resolves to, verified; or the local user, "uid 1000" */
 	str by;        /* our name */
 	unsigned with; /* enum smtp_with */
 	str tls;       /* "TLS1.3 TLS_AES_256_GCM_SHA384" */

@@ -25,6 +25,7 @@ static err send_part(struct session *s, bool last, str records)
 		.last = last,
 		.sender = t->sender,
 		.account = s->account,
+		.local = s->kind == LINK_LOCAL ? (uint64_t)s->user + 1 : 0,
 		.size_max = t->size_max < UINT32_MAX ? t->size_max : UINT32_MAX,
 		.utf8 = t->utf8,
 		.body = t->body,

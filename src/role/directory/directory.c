@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/directory/brake.h"
+#include "role/directory/local.h"
 #include "role/directory/session.h"
 
 #include <stdio.h>
@@ -106,5 +107,6 @@ void directory_role_stop(struct service *s)
 		networks_flush(r->networks);
 	sessions_free(r);
 	links_free(r);
+	local_users_free(&r->local_users);
 	directory_close(&r->store);
 }

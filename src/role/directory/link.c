@@ -4,6 +4,7 @@
 #include "os/fd.h"
 #include "os/random.h"
 #include "role/directory/alarm.h"
+#include "role/directory/local.h"
 #include "role/directory/session.h"
 
 #define CONVERSATION "ipc/directory_hasher.def"
@@ -60,9 +61,10 @@ static err on_owns(struct link *l, const struct msg_owns *m, uint32_t tag)
 	struct mailname name;
 	struct msg_owned answer = { .owned = false };
 	str separator = l->role->service->conf->accounts.subaddress_separator;
-	if (m->account != 0 && !failed(mailname_parse(m->address, NO_STR, &b, &name))) {
-		err e = directory_owns(l->role->store, (uint32_t)m->account, &name,
-			separator.n > 0 ? separator.p[0] : '\0', &answer.owned);
+	if ((m->account != 0) != (m->local != 0) && !failed(mailname_parse(m->address, NO_STR, &b, &name))) {
+		err e = m->local != 0 ? local_owns(l->role, (uint32_t)(m->local - 1), &name, &answer.owned)
+				      : directory_owns(l->role->store, (uint32_t)m->account, &name,
+						separator.n > 0 ? separator.p[0] : '\0', &answer.owned);
 		if (failed(e))
 			return store_failure(l->role, e); /* no answer is better than a wrong one */
 	}
@@ -160,6 +162,7 @@ static const struct {
 	{ { .name = "receiver-smtp", .hear = opener_hear, .gone = link_free }, LINK_SMTP },
 	{ { .name = "receiver-submission", .hear = opener_hear, .gone = link_free }, LINK_SUBMISSION },
 	{ { .name = "receiver-lmtp", .hear = opener_hear, .gone = link_free }, LINK_LMTP },
+	{ { .name = "receiver-local", .hear = opener_hear, .gone = link_free }, LINK_LOCAL },
 	{ { .name = "greeter", .hear = opener_hear, .gone = link_free }, LINK_GREETER },
 	{ { .name = "hasher", .hear = hasher_hear, .gone = link_free }, LINK_HASHER },
 	{ { .name = "queue", .gone = link_free }, LINK_QUEUE },       /* these two */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/directory/role.h"
+#include "role/directory/local.h"
 
 static const struct role role_directory = {
 	.name = "directory",
 	.prepare = directory_role_prepare,
 	.channel = directory_role_channel,
+	.file = directory_role_file,
 	.start = directory_role_start,
 	.stop = directory_role_stop,
 };

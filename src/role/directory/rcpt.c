@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RCPT: ours and there, or the client may send to anybody. What mail could be returned for later is refused here. */
 #include "os/clock.h"
+#include "role/directory/local.h"
 #include "role/directory/session.h"
 
 struct wish {
@@ -190,15 +191,46 @@ static err refuse_relay(const struct wish *w)
 	return session_refuse_relay(s);
 }
 
+/* A local user's mail to another server. */
+static err grant_from_here(struct wish *w)
+{
+	const struct session *s = w->s;
+	if (s->user != 0 && !conf_of(s)->local.outside)
+		return refuse(w, 550, S("5.7.1"), S("Local users may not send to other servers"));
+	if (!local_may_send_outside(s->role, s->user))
+		return refuse(w, 452, S("4.7.1"), S("Too much mail to other servers within an hour"));
+	w->recipient.account = 0;
+	return grant(w, NULL);
+}
+
 /* An address of another server. */
 static err grant_elsewhere(struct wish *w)
 {
 	struct session *s = w->s;
+	if (s->kind == LINK_LOCAL)
+		return grant_from_here(w);
 	bool may = s->account != 0 || in_networks(&conf_of(s)->relay.relay_networks, &s->client);
 	if (s->kind == LINK_LMTP || !may)
 		return refuse_relay(w);
 	w->recipient.account = 0;
 	return grant(w, NULL);
+}
+
+/* What a program of this machine addresses to the machine, as in root@mail.example.org, is meant for people here: of the
+ * first domain, unless the name is a domain of its own. */
+static err find_for_machine(struct wish *w, char separator, struct directory_match *match)
+{
+	struct session *s = w->s;
+	str domain = directory_first_domain(s->role->store);
+	if (s->kind != LINK_LOCAL || match->kind != DIRECTORY_ELSEWHERE || domain.n == 0 ||
+		!str_eq_nocase(w->name.domain, local_domain(s->role)))
+		return OK;
+	char *room = NEW(s->transaction_arena, char, MAILNAME_MAX);
+	struct buf b = { .p = room, .room = room != NULL ? MAILNAME_MAX : 0 };
+	w->name.domain = arena_copy(s->transaction_arena, domain);
+	mailname_write(&b, &w->name);
+	TRY(buf_done(&b, &w->written));
+	return directory_find(s->role->store, &w->name, separator, match);
 }
 
 static err decide(struct wish *w)
@@ -208,6 +240,8 @@ static err decide(struct wish *w)
 	struct directory_match match;
 	str separator = conf_of(w->s)->accounts.subaddress_separator;
 	err e = directory_find(store, &w->name, separator.n > 0 ? separator.p[0] : '\0', &match);
+	if (!failed(e))
+		e = find_for_machine(w, separator.n > 0 ? separator.p[0] : '\0', &match);
 	w->recipient.detail = match.detail;
 	if (!failed(e) && match.kind == DIRECTORY_ALIAS)
 		e = directory_expand(store, &match.found, &behind);

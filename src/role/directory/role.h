@@ -15,13 +15,16 @@
 
 struct directory_role;
 struct session;
+struct local_users;
+struct local_counts;
 
 enum { DIRECTORY_RECORDS = 48000 }; /* as directory_queue.def has it */
 
 enum link_kind {
-	LINK_SMTP, /* these four open sessions */
+	LINK_SMTP, /* these five open sessions */
 	LINK_SUBMISSION,
 	LINK_LMTP,
+	LINK_LOCAL,
 	LINK_GREETER,
 	LINK_HASHER,
 	LINK_QUEUE,
@@ -53,8 +56,10 @@ struct directory_role {
 	struct throttle *throttle;
 	struct networks *networks;
 	struct brake *brake;
-	struct frame *scratch; /* for records */
-	char *records;         /* DIRECTORY_RECORDS bytes */
+	struct local_users *local_users;   /* NULL: not told yet */
+	struct local_counts *local_counts; /* NULL: nobody sent yet */
+	struct frame *scratch;             /* for records */
+	char *records;                     /* DIRECTORY_RECORDS bytes */
 	struct loop_timer tidy;
 	int64_t alarms_since; /* clock_ms() */
 	unsigned alarms_mailed;

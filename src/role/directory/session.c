@@ -3,6 +3,7 @@
 
 #include "os/fd.h"
 #include "os/peer.h"
+#include "os/peer_user.h"
 
 /* ---- what the other end says ---- */
 
@@ -11,7 +12,7 @@ static err on_client(struct session *s, const struct msg_client *m, uint32_t tag
 	int fd = m->socket;
 	unsigned port;
 	(void)tag;
-	err e = peer_of_socket(fd, &s->client, &port);
+	err e = s->kind == LINK_LOCAL ? peer_user_of_socket(fd, &s->user) : peer_of_socket(fd, &s->client, &port);
 	fd_close(&fd);
 	TRY(e);
 	memcpy(s->name, m->session.p, m->session.n);
@@ -97,6 +98,7 @@ static const char *kind_name(enum link_kind kind)
 	return kind == LINK_SMTP         ? "receiver-smtp"
 	       : kind == LINK_SUBMISSION ? "receiver-submission"
 	       : kind == LINK_LMTP       ? "receiver-lmtp"
+	       : kind == LINK_LOCAL      ? "receiver-local"
 					 : "greeter";
 }
 
@@ -191,7 +193,10 @@ void session_answered(struct session *s, err e)
 
 str session_client(const struct session *s, struct buf *room)
 {
-	address_write(room, &s->client);
+	if (s->kind == LINK_LOCAL)
+		buf_addf(room, "uid %u", s->user);
+	else
+		address_write(room, &s->client);
 	return buf_str(room);
 }
 

@@ -72,8 +72,9 @@ struct session {
 	struct log log;
 	char name[32];
 	bool has_client;
-	struct address client;
-	uint32_t account; /* who has logged in; 0: nobody */
+	struct address client; /* all zeros where the client is a local user */
+	uint32_t user;         /* of LINK_LOCAL */
+	uint32_t account;      /* who has logged in; 0: nobody */
 	str login;
 	unsigned failures;
 	struct auth *auth; /* NULL: nobody tried */

@@ -117,10 +117,12 @@ static err read_start(struct filter *f, int fd, uint64_t size, str *out)
 	return OK;
 }
 
-static bool ask_all(struct filter *f, struct judgement *j, uint64_t account, const struct authors *authors)
+static bool ask_all(struct filter *f, struct judgement *j, const struct msg_judge *m, const struct authors *authors)
 {
 	for (size_t i = 0; i < authors->count; i++, j->open++) {
-		struct msg_owns question = { .account = account, .address = authors->addresses[i] };
+		struct msg_owns question = {
+			.account = m->account, .local = m->local, .address = authors->addresses[i]
+		};
 		if (failed(msg_send_owns(&f->directory.channel, j->question, &question)))
 			return false;
 	}
@@ -141,7 +143,7 @@ static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str s
 		.next = f->judgements,
 		.nature = nature_read(start) };
 	f->judgements = j;
-	if (!ask_all(f, j, m->account, authors)) {
+	if (!ask_all(f, j, m, authors)) {
 		cannot_ask(f, tag);
 		forget(f, j);
 		return;
@@ -161,7 +163,7 @@ static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
 		say(f, tag, 451, "4.3.0", "the message could not be read, try again later");
 		return OK;
 	}
-	if (m->account == 0) {
+	if (m->account == 0 && m->local == 0) {
 		accept(f, tag, nature_read(start));
 		return OK;
 	}

@@ -23,7 +23,8 @@ static void write_trace(struct session *s, struct buf *to)
 	if (s->tls_version != NULL)
 		buf_addf(&tls, "%s %s", s->tls_version, s->tls_cipher);
 	const struct smtp_received r = { .helo = str_from(s->helo, s->helo_length),
-		.address = session_client(s),
+		.address = s->caller->kind->local ? NO_STR : session_client(s),
+		.name = s->caller->kind->local ? session_client(s) : NO_STR,
 		.by = s->conf->server.hostname,
 		.with = with_bits(s),
 		.tls = buf_str(&tls),

@@ -18,7 +18,14 @@ static bool take_name(struct session *s, str argument)
 
 static bool offers_starttls(const struct session *s)
 {
-	return s->tls_version == NULL && handshakes_are_possible(s->caller->receiver->handshakes);
+	return s->tls_version == NULL && !s->caller->kind->local &&
+	       handshakes_are_possible(s->caller->receiver->handshakes);
+}
+
+/* What the command sendmail completes names with. */
+static str local_domain(const struct conf *conf)
+{
+	return conf->local.domain.n > 0 ? conf->local.domain : conf->server.hostname;
 }
 
 /* RFC 5321 4.1.1.1: one extension a line. */
@@ -33,6 +40,8 @@ static void extensions(struct session *s)
 	/* RFC 4954 4: only where a password would not be heard. */
 	if (s->submission && s->tls_version != NULL)
 		buf_add(&b, S("AUTH PLAIN LOGIN\n"));
+	if (s->caller->kind->local)
+		buf_addf(&b, "XDOMAIN %.*s\n", ARG(local_domain(s->conf)));
 	buf_add(&b, S("8BITMIME\nSMTPUTF8\nCHUNKING\nDSN\nENHANCEDSTATUSCODES"));
 	char text[1024];
 	struct buf out = BUF_ON(text);

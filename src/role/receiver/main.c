@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "os/fd.h"
 #include "os/peer.h"
+#include "os/peer_user.h"
 #include "os/random.h"
 #include "role/receiver/receiver.h"
 
@@ -16,6 +17,7 @@ static const struct service_kind kinds[] = {
 	{ .name = "submission", .submission = true },
 	{ .name = "submissions", .submission = true, .implicit_tls = true },
 	{ .name = "lmtp", .lmtp = true },
+	{ .name = "local", .local = true },
 };
 
 static struct caller *idle;
@@ -49,12 +51,20 @@ void caller_free(struct caller *c)
 		service_finish(r->service);
 }
 
+void caller_write(struct buf *b, const struct caller *c)
+{
+	if (c->kind->local)
+		buf_addf(b, "uid %u", c->user);
+	else
+		address_write(b, &c->address);
+}
+
 /* A client that is turned away is told why where that needs no waiting; with TLS from the start it could not be. */
 static void refuse(struct receiver *r, struct caller *c, const char *reason)
 {
 	char room[64], text[160];
 	struct buf client = BUF_ON(room), line = BUF_ON(text);
-	address_write(&client, &c->address);
+	caller_write(&client, c);
 	LOG(&r->service->log, connection_refused, F_ADDRESS("client", buf_str(&client)),
 		F_TEXT("service", str_of(c->kind->name)), F_TEXT("reason", str_of(reason)));
 	buf_addf(&line, "421 4.7.0 %s\r\n", reason);
@@ -70,6 +80,7 @@ static const char *why_not(struct receiver *r, const struct caller *c)
 {
 	const struct conf *conf = r->service->conf;
 	const bool internal =
+		(c->kind->local && c->user == 0) ||
 		networks_have(conf->server.internal_networks.items, conf->server.internal_networks.count, &c->address);
 	const struct tally_limits limits = { .all = conf->smtp.sessions_max,
 		.address = internal ? 0 : conf->smtp.sessions_per_address,
@@ -95,6 +106,18 @@ static bool start_thread(struct caller *c)
 	return failure == 0;
 }
 
+/* Each user of this machine counts as a network of its own, of a prefix that nobody comes from. */
+static void take_user(struct caller *c)
+{
+	uid_t user;
+	if (failed(peer_user_of_socket(c->fd, &user)))
+		user = UINT32_MAX - 1; /* nobody: `directory` will see the same and refuse */
+	c->user = user;
+	c->address = (struct address){ { 0x01 } };
+	for (size_t i = 0; i < 4; i++)
+		c->address.bytes[4 + i] = (uint8_t)(user >> (24 - 8 * i));
+}
+
 static void admit(void *to, const void *kind, int fd, const struct sockaddr_storage *from)
 {
 	struct receiver *r = to;
@@ -105,7 +128,10 @@ static void admit(void *to, const void *kind, int fd, const struct sockaddr_stor
 		return;
 	}
 	*c = (struct caller){ .receiver = r, .kind = kind, .fd = fd };
-	IGNORE(peer_of(from, &c->address, &c->port)); /* listeners are IP sockets */
+	if (c->kind->local)
+		take_user(c);
+	else
+		IGNORE(peer_of(from, &c->address, &c->port)); /* the other listeners are IP sockets */
 	const char *reason = why_not(r, c);
 	if (reason != NULL) {
 		refuse(r, c, reason);

@@ -17,6 +17,7 @@ struct service_kind {
 	bool lmtp;         /* RFC 2033 */
 	bool submission;   /* RFC 6409: nothing without a login */
 	bool implicit_tls; /* RFC 8314 3.3 */
+	bool local;        /* for users of this machine, known by their numbers */
 };
 
 struct receiver;
@@ -37,12 +38,15 @@ struct caller {
 	struct caller *next;
 	struct receiver *receiver;
 	const struct service_kind *kind;
-	struct address address;
+	struct address address; /* of a local user one made of the number, which limits are counted by */
 	unsigned port;
+	uint32_t user; /* of a local user */
 	int fd;
 };
 
 /* The thread's function; the caller that it gets belongs to it. */
 void *receive_mail(void *to);
+/* Who it is, for the log: "192.0.2.1", "uid 1000". */
+void caller_write(struct buf *b, const struct caller *c);
 /* Its thread has done with it. */
 void caller_free(struct caller *c);

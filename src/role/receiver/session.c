@@ -205,7 +205,9 @@ static void serve(struct session *s)
 /* RFC 5321 4.3.1: the client waits for the greeting. One that does not is a robot. */
 static bool talked_early(struct session *s)
 {
-	int wait = s->caller->kind->submission || s->lmtp ? 0 : (int)s->conf->smtp.greeting_delay * 1000;
+	int wait = s->caller->kind->submission || s->caller->kind->local || s->lmtp
+			   ? 0
+			   : (int)s->conf->smtp.greeting_delay * 1000;
 	if (s->caller->kind->implicit_tls || !io_has_input(s->io, wait))
 		return false;
 	LOG(&s->log, protocol_refused, F_ADDRESS("client", session_client(s)),
@@ -248,7 +250,7 @@ static void name_session(struct session *s)
 	uint64_t name = random_number();
 	struct buf text = BUF_ON(s->session_name), client = BUF_ON(s->client);
 	buf_hex(&text, &name, sizeof name);
-	address_write(&client, &s->caller->address);
+	caller_write(&client, s->caller);
 	s->client_length = client.n;
 	s->log.session = str_from(s->session_name, text.n);
 }

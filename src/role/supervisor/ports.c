@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, CONTROL_BACKLOG = 64 };
+enum { BACKLOG = 4096, LOCAL_BACKLOG = 64, GROUP_ENTRY_MAX = 65536, WAY = 0011 };
 
 static const struct address any_v4 = { { [10] = 0xff, [11] = 0xff } };
 static const struct address any_v6 = { { 0 } };
@@ -165,24 +166,86 @@ err ports_open(const struct conf_server *conf, struct ports *earlier, struct por
 
 const char *ports_door(bool offline) { return offline ? "command" : "control"; }
 
-err ports_open_control(int run, const char *door, struct ports *out, struct buf *reason)
+/* A socket in the run folder that nobody else can reach as yet. */
+static err open_local(int run, const char *name, int type, int *out)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* By descriptor, since a path may be longer than such an address. */
-	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", run, door);
-	unlinkat(run, door, 0); /* of a server that was killed: the lock is ours */
+	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", run, name);
+	unlinkat(run, name, 0); /* of a server that was killed: the lock is ours */
 	mode_t before = umask(0177);
 	bool bound =
-		fd >= 0 && bind(fd, (const struct sockaddr *)&to, sizeof to) == 0 && listen(fd, CONTROL_BACKLOG) == 0;
+		fd >= 0 && bind(fd, (const struct sockaddr *)&to, sizeof to) == 0 && listen(fd, LOCAL_BACKLOG) == 0;
 	umask(before);
 	if (!bound) {
-		buf_addf(reason, "cannot make the socket for commands: %s", strerror(errno));
 		fd_close(&fd);
 		return FAIL(SYSTEM);
 	}
-	out->all[out->count++] = (struct port){ "control", any_v6, 0, fd };
+	*out = fd;
 	return OK;
+}
+
+err ports_open_control(int run, const char *door, struct ports *out, struct buf *reason)
+{
+	int fd;
+	err e = open_local(run, door, SOCK_SEQPACKET, &fd);
+	if (failed(e))
+		buf_addf(reason, "cannot make the socket for commands: %s", strerror(errno));
+	else
+		out->all[out->count++] = (struct port){ "control", any_v6, 0, fd };
+	return e;
+}
+
+/* A folder that was made for the server alone is opened as far as a way through it takes. */
+static bool let_through(int run)
+{
+	struct stat st;
+	return fstat(run, &st) == 0 && ((st.st_mode & WAY) == WAY || fchmod(run, (st.st_mode & 07777) | WAY) == 0);
+}
+
+/* Who may reach it: everybody, or its group. */
+static err open_to(int run, const char *name, str whom, struct buf *reason)
+{
+	struct group entry, *group = NULL;
+	static char room[GROUP_ENTRY_MAX];
+	if (str_eq(whom, S("all"))) {
+		if (let_through(run) && fchmodat(run, name, 0666, 0) == 0)
+			return OK;
+	} else if (getgrnam_r(whom.p, &entry, room, sizeof room, &group) != 0 || group == NULL) {
+		buf_addf(reason, "local.submit: there is no group \"%.*s\"", ARG(whom));
+		return FAIL(ABSENT);
+	} else if (let_through(run) && fchownat(run, name, (uid_t)-1, group->gr_gid, 0) == 0 &&
+		   fchmodat(run, name, 0660, 0) == 0) {
+		return OK;
+	}
+	buf_addf(reason, "cannot open the socket for local mail to %.*s: %s", ARG(whom), strerror(errno));
+	return FAIL(SYSTEM);
+}
+
+err ports_open_submit(int run, const struct conf_local *conf, struct ports *out, struct buf *reason)
+{
+	int fd;
+	unlinkat(run, PORTS_SUBMIT, 0);
+	if (str_eq(conf->submit, S("none")))
+		return OK;
+	err e = open_local(run, PORTS_SUBMIT, SOCK_STREAM, &fd);
+	if (failed(e)) {
+		buf_addf(reason, "cannot make the socket for local mail: %s", strerror(errno));
+		return e;
+	}
+	out->all[out->count++] = (struct port){ "local", any_v6, 0, fd };
+	return open_to(run, PORTS_SUBMIT, conf->submit, reason);
+}
+
+bool ports_have(const struct ports *p, const char *services)
+{
+	str rest = str_of(services), service;
+	while (str_word(&rest, ' ', &service))
+		for (size_t i = 0; i < p->count; i++)
+			if (str_eq(service, str_of(p->all[i].service)))
+				return true;
+	return false;
 }
 
 void ports_close(struct ports *p)

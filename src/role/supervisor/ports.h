@@ -7,7 +7,7 @@
 enum { PORTS_MAX = 256 };
 
 struct port {
-	const char *service; /* of conf_services, or "control" */
+	const char *service; /* of conf_services, or "control" or "local" */
 	struct address address;
 	uint16_t number;
 	int fd;
@@ -24,9 +24,14 @@ struct ports {
 err ports_open(const struct conf_server *conf, struct ports *earlier, struct ports *out, struct buf *reason);
 /* The local socket of the administrator's commands in that folder. */
 err ports_open_control(int run, const char *door, struct ports *out, struct buf *reason);
-/* The name of that socket in the run folder. What a command starts for itself has another door than a server: nobody else
+/* The local socket for mail of this machine's users, open to whom local.submit says. ERR_ABSENT: there is no such group. */
+err ports_open_submit(int run, const struct conf_local *conf, struct ports *out, struct buf *reason);
+#define PORTS_SUBMIT "submit"
+/* The name of the socket of commands in the run folder. What a command starts for itself has another door than a server: nobody else
  * is to come in by it, and find it closing. */
 const char *ports_door(bool offline);
+/* Whether there is a socket of one of these services, words separated by blanks. */
+bool ports_have(const struct ports *p, const char *services);
 void ports_close(struct ports *p);
 
 /* "port 25 (smtp) on 192.0.2.1": for messages. */

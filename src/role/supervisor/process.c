@@ -189,7 +189,7 @@ static err feed(struct process *p)
 	struct msg_go go = { 0 };
 	TRY(send_settings(p));
 	TRY(send_listeners(p, &p->supervisor->ports));
-	TRY(send_listeners(p, &p->supervisor->control_port));
+	TRY(send_listeners(p, &p->supervisor->local_ports));
 	TRY(files_send(p));
 	TRY(peers_connect(p));
 	return msg_send_go(&line, 0, &go);

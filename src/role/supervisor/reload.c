@@ -77,10 +77,8 @@ static void tell_what_waits(struct supervisor *s, const struct conf *after, stru
 
 static bool has_listener(const struct supervisor *s, const struct row *row)
 {
-	for (size_t i = 0; i < s->ports.count; i++)
-		if (row_has(row->listeners, str_of(s->ports.all[i].service)))
-			return true;
-	return *row->listeners == '\0';
+	return *row->listeners == '\0' || ports_have(&s->ports, row->listeners) ||
+	       ports_have(&s->local_ports, row->listeners);
 }
 
 static struct process *serving(const struct supervisor *s, const struct row *row)

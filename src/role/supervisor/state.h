@@ -9,6 +9,8 @@
 #include "role/supervisor/rows.h"
 #include "role/supervisor/supervisor.h"
 
+#include <sys/stat.h>
+
 #define CONVERSATION "ipc/supervisor_role.def"
 #include "ipc/conversation.h"
 
@@ -69,7 +71,7 @@ struct supervisor {
 	struct arena *conf_arena;
 	struct conf conf;
 	struct folders folders;
-	struct ports ports, control_port;
+	struct ports ports, local_ports;
 	int programs[ROWS];
 	struct user users[ROWS];
 	int homes[ROWS];
@@ -87,6 +89,8 @@ struct supervisor {
 	struct clock_watch clock;
 	int errors[2]; /* the pipe that processes have as their standard error */
 	struct loop_watch errors_watch;
+	struct stat passwd; /* as it was when it was looked at last */
+	struct loop_timer passwd_timer;
 	struct loop_timer patience; /* with processes that are to become ready */
 	struct admin *reload_caller;
 	unsigned reload_waits; /* new processes that do not serve yet */

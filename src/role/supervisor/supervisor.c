@@ -4,6 +4,7 @@
 
 #include "role/supervisor/keys.h"
 #include "role/supervisor/last_words.h"
+#include "role/supervisor/machine_users.h"
 #include "role/supervisor/notify.h"
 #include "role/supervisor/process.h"
 #include "role/supervisor/reload.h"
@@ -186,7 +187,9 @@ static err prepare(struct supervisor *s)
 	if (!failed(e) && !s->setup->offline)
 		e = ports_open(&s->conf.server, NULL, &s->ports, &reason);
 	if (!failed(e))
-		e = ports_open_control(s->folders.run, ports_door(s->setup->offline), &s->control_port, &reason);
+		e = ports_open_control(s->folders.run, ports_door(s->setup->offline), &s->local_ports, &reason);
+	if (!failed(e) && !s->setup->offline)
+		e = ports_open_submit(s->folders.run, &s->conf.local, &s->local_ports, &reason);
 	if (failed(e))
 		complain(s, reason.n > 0 ? buf_str(&reason) : str_of(err_text(e)));
 	return e;
@@ -198,10 +201,7 @@ static bool is_offered(const struct supervisor *s, const struct row *row)
 {
 	if (*row->listeners == '\0' || row_has(row->listeners, S("control")))
 		return true;
-	for (size_t i = 0; i < s->ports.count; i++)
-		if (row_has(row->listeners, str_of(s->ports.all[i].service)))
-			return true;
-	return false;
+	return ports_have(&s->ports, row->listeners) || ports_have(&s->local_ports, row->listeners);
 }
 
 static unsigned how_many(const struct row *row)
@@ -247,9 +247,11 @@ static void clean_up(struct supervisor *s)
 		fd_close(&s->homes[i]);
 	}
 	ports_close(&s->ports);
-	if (s->control_port.count > 0)
+	if (s->local_ports.count > 0)
 		unlinkat(s->folders.run, ports_door(s->setup->offline), 0);
-	ports_close(&s->control_port);
+	if (s->local_ports.count > 1)
+		unlinkat(s->folders.run, PORTS_SUBMIT, 0);
+	ports_close(&s->local_ports);
 	folders_close(&s->folders);
 	arena_free(&s->conf_arena);
 	arena_free(&s->service.arena);
@@ -271,6 +273,7 @@ int supervisor_serve(const struct supervisor_setup *setup)
 		loop_timer_start(s->service.loop, &s->patience, START_PATIENCE, out_of_patience, s);
 		for (size_t i = 0; i < ROWS && !s->stopping; i++)
 			start_row(s, &rows[i]);
+		machine_users_watch(s);
 		LOG(&s->service.log, config_loaded);
 		if (s->phase <= PHASES) /* otherwise all has ended already */
 			e = loop_run(s->service.loop);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/peer_user.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+err peer_user_of_socket(int fd, uid_t *user)
+{
+	struct sockaddr_un own;
+	struct ucred who;
+	socklen_t length = sizeof own, size = sizeof who;
+	if (getsockname(fd, (struct sockaddr *)&own, &length) != 0 || own.sun_family != AF_UNIX ||
+		length <= sizeof own.sun_family || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 ||
+		who.uid == (uid_t)-1)
+		return FAIL(UNSUPPORTED);
+	*user = who.uid;
+	return OK;
+}
