@@ -18,7 +18,7 @@ static void every_row_makes_sense(void **state)
 				fail_msg("%s: there is no section %.*s", r->role, ARG(word));
 		rest = str_of(r->listeners);
 		while (str_word(&rest, ' ', &word))
-			if (conf_service_find(word) == NULL && !str_eq(word, S("control")))
+			if (conf_service_find(word) == NULL && !str_eq(word, S("control")) && !str_eq(word, S("local")))
 				fail_msg("%s: there is no service %.*s", r->role, ARG(word));
 		assert_in_range(r->phase, 1, PHASES);
 	}
@@ -67,7 +67,8 @@ static void who_has_keys(void **state)
 	for (size_t i = 0; i < ROWS; i++) {
 		str role = str_of(rows[i].role);
 		bool listens = row_has(rows[i].listeners, S("smtp")) || row_has(rows[i].listeners, S("submission")) ||
-			       row_has(rows[i].listeners, S("lmtp")) || row_has(rows[i].listeners, S("imap"));
+			       row_has(rows[i].listeners, S("lmtp")) || row_has(rows[i].listeners, S("imap")) ||
+			       row_has(rows[i].listeners, S("local")); /* of the same role as smtp */
 		assert_int_equal(str_eq(str_of(rows[i].home), S("keys")), str_eq(role, S("keyring")));
 		assert_int_equal(row_pair(role, S("keyring")), listens || str_eq(role, S("control")));
 	}
