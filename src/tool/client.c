@@ -59,10 +59,10 @@ err call_open(const struct call *call, bool forgiving, struct conf *conf, struct
 }
 
 /* The way through /proc, since the path of an installation may be longer than a socket's address. */
-static err connect_door(const struct folders *folders, bool offline, int *out, struct buf *reason)
+static err connect_door(const struct folders *folders, const char *door, int *out, struct buf *reason)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", folders->run, ports_door(offline));
+	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", folders->run, door);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0) {
 		*out = fd;
@@ -134,7 +134,7 @@ err client_send(const struct folders *folders, const struct request *request, vo
 	struct hear_counts counts = { { 0 } };
 	struct answer answer = { line, to, reason, false, false };
 	int fd = -1;
-	TRY(connect_door(folders, request->offline, &fd, reason));
+	TRY(connect_door(folders, request->own ? PORTS_ASK : ports_door(request->offline), &fd, reason));
 	struct channel c = channel_of(fd, &in, &out);
 	c.waits = true;
 	err e = add_words(request, &records);

@@ -19,6 +19,7 @@ struct request {
 	str secret;
 	int files[REQUEST_FILES]; /* open ones to be sent along; stay the caller's */
 	size_t files_count;
+	bool own;     /* what anybody may ask: by the door for that */
 	bool offline; /* to the processes that this command started for itself */
 };
 /* Calls line() for each line of the answer. OK: done. ERR_DENIED: refused, *reason says why. ERR_ABSENT: no server runs.

@@ -211,6 +211,7 @@ static bool add_argument(struct parsing *x)
 		if (!value_of(x, S("c"), NO_STR, &value))
 			return false;
 		x->call->conf_path = value.p;
+		x->call->conf_is_given = true;
 		return true;
 	}
 	if (str_starts(text, S("--")))
@@ -251,9 +252,10 @@ static bool skip_front(struct parsing *x)
 			x->argument++;
 			if (!value_of(x, str_after(text, 1), NO_STR, &value))
 				return false;
-			if (text.n == 2)
+			if (text.n == 2) {
 				x->call->conf_path = value.p;
-			else if (!add_override(x, value))
+				x->call->conf_is_given = true;
+			} else if (!add_override(x, value))
 				return false;
 		} else if (has_value && str_eq(name, S("--set"))) {
 			x->argument++;
@@ -305,6 +307,10 @@ bool command_parse(int argc, char **argv, struct call *out, int *status)
 	*out = (struct call){ .conf_path = default_conf() };
 	if (!skip_front(&x) || !choose(&x))
 		return false;
+	if (str_eq(str_of(out->command->shows), S("raw")) && !str_eq(str_of(*x.argument), S("--help"))) {
+		out->raw = x.argument - 1;
+		return true;
+	}
 	while (*x.argument != NULL && !x.helped)
 		if (!add_argument(&x))
 			return false;

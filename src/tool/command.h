@@ -24,7 +24,8 @@ struct command {
 	const char *words; /* "account add" */
 	int (*run)(const struct call *call);
 	/* How lines are shown: "" not at all; "list a b c": a table of these members; "value a": the bare value; "fields": each
-	 * member on a line; "lines": as they come. With --json always as they come. */
+	 * member on a line; "lines": as they come. With --json always as they come.
+	 * "raw": what stands behind the words of the command is not looked at here. */
 	const char *shows;
 	const char *help;
 	const struct parameter *parameters;
@@ -46,6 +47,7 @@ enum { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE };
 struct call {
 	const struct command *command;
 	const char *conf_path; /* -c, or where it is looked for */
+	bool conf_is_given;    /* by -c */
 	str overrides[OVERRIDES_MAX];
 	size_t overrides_count;
 	bool json;
@@ -54,6 +56,7 @@ struct call {
 		str value;
 	} words[WORDS_MAX];
 	size_t words_count;
+	char **raw;          /* of a command that shows "raw": its words and what stands behind, ended by NULL */
 	struct arena *arena; /* lives as long as the program */
 };
 

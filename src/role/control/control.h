@@ -3,9 +3,9 @@
 #pragma once
 #include "ipc/role.h"
 
-enum { SESSIONS_MAX = 32 };
+enum { SESSIONS_MAX = 32, STRANGERS_MAX = 8 };
 
-enum who { OWNER };
+enum who { OWNER, ANYBODY };
 struct verb {
 	const char *verb, *role;
 	enum who who;
@@ -16,10 +16,10 @@ const struct verb *verb_find(str verb);
 struct control {
 	struct service *service;
 	struct link *links; /* to the roles that carry commands out */
-	struct loop_watch door_watch;
-	int door;
-	uid_t owner; /* who runs the server */
-	unsigned sessions;
+	struct loop_watch door_watch, ask_watch;
+	int door, ask;                /* ask: for those who may not come in by the door; -1: closed */
+	uid_t owner;                  /* who runs the server */
+	unsigned sessions, strangers; /* all; those of other users */
 };
 
 /* Opens a session at a role. ERR_ABSENT: that role does not run; *out is the session's channel. */

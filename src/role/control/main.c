@@ -5,20 +5,32 @@
 
 #include <sys/socket.h>
 
+static void admit(struct control *c, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		session_begin(c, fd);
+}
+
 static void on_door(void *to, uint32_t events)
 {
 	struct control *c = to;
 	(void)events;
-	int fd = accept4(c->door, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		session_begin(c, fd);
+	admit(c, c->door);
+}
+
+static void on_ask(void *to, uint32_t events)
+{
+	struct control *c = to;
+	(void)events;
+	admit(c, c->ask);
 }
 
 static void prepare(struct service *s)
 {
 	static struct control control;
 	control.service = s;
-	control.door = -1;
+	control.door = control.ask = -1;
 	s->state = &control;
 }
 
@@ -35,6 +47,10 @@ static void listener(struct service *s, str name, int fd)
 	struct control *c = s->state;
 	struct ucred owner;
 	socklen_t size = sizeof owner;
+	if (str_eq(name, S("ask")) && c->ask < 0) {
+		c->ask = fd;
+		return;
+	}
 	if (!str_eq(name, S("control")) || c->door >= 0 ||
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &owner, &size) != 0) {
 		fd_close(&fd);
@@ -47,7 +63,11 @@ static void listener(struct service *s, str name, int fd)
 static err start(struct service *s)
 {
 	struct control *c = s->state;
-	return c->door >= 0 ? loop_add(s->loop, &c->door_watch, c->door, EPOLLIN, on_door, c) : FAIL(STATE);
+	if (c->door < 0)
+		return FAIL(STATE);
+	if (c->ask >= 0)
+		TRY(loop_add(s->loop, &c->ask_watch, c->ask, EPOLLIN, on_ask, c));
+	return loop_add(s->loop, &c->door_watch, c->door, EPOLLIN, on_door, c);
 }
 
 static const struct role role_control = {

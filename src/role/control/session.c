@@ -29,6 +29,8 @@ struct session {
 	struct arena *arena;
 };
 
+static bool is_owner(const struct control *c, uid_t user) { return user == 0 || user == c->owner; }
+
 static str verb_of(const struct session *s) { return str_from(s->verb, s->verb_length); }
 
 static void session_free(struct session *s)
@@ -41,6 +43,7 @@ static void session_free(struct session *s)
 	for (size_t i = 0; i < FILES; i++)
 		fd_close(&s->files[i]);
 	s->control->sessions--;
+	s->control->strangers -= !is_owner(s->control, s->who.uid);
 	struct arena *a = s->arena;
 	arena_free(&a);
 }
@@ -133,7 +136,7 @@ static void note_words(struct session *s, str records)
 
 static bool may(const struct session *s, const struct verb *v)
 {
-	return v->who == OWNER && (s->who.uid == 0 || s->who.uid == s->control->owner);
+	return v->who == ANYBODY || is_owner(s->control, s->who.uid);
 }
 
 /* They are passed on unread. */
@@ -245,13 +248,15 @@ void session_begin(struct control *c, int fd)
 	struct service *service = c->service;
 	struct ucred who;
 	socklen_t size = sizeof who;
-	if (c->sessions == SESSIONS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) {
+	if (c->sessions == SESSIONS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 ||
+		(!is_owner(c, who.uid) && c->strangers == STRANGERS_MAX)) {
 		fd_close(&fd);
 		return;
 	}
 	struct arena *a = arena_new("command", SESSION_BUDGET);
 	struct session *s = NEW(a, struct session, 1);
 	c->sessions++;
+	c->strangers += !is_owner(c, who.uid);
 	s->control = c;
 	s->arena = a;
 	s->who = who;

@@ -156,6 +156,8 @@ static err on_command(struct command *c, const struct msg_command *m, uint32_t t
 		return FAIL(STATE);
 	c->begun = true;
 	c->refusal = listing_begin(&c->listing, m->verb);
+	if (c->refusal == NULL && str_eq(m->verb, S("queue own")))
+		c->refusal = listing_for(&c->listing, m->caller);
 	while (msg_next_word(&words, q->scratch, &word, &e) && c->refusal == NULL)
 		c->refusal = listing_filter(&c->listing, word.text);
 	TRY(e);

@@ -189,7 +189,7 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	new->session_name = arena_copy(new->arena, m->session);
 	new->client = arena_copy(new->arena, m->client);
 	new->row.account = (uint32_t)m->account;
-	new->local = (uint32_t)m->local;
+	new->row.local = (uint32_t)m->local;
 	new->row.flags = (m->utf8 ? SPOOL_UTF8 : 0u) | (m->german ? SPOOL_GERMAN : 0u);
 	new->row.body = (unsigned)m->body;
 	new->row.ret = (unsigned)m->ret;

@@ -53,7 +53,7 @@ static err ask(struct message *m)
 		.size = m->row.size,
 		.sender = m->row.sender,
 		.account = m->row.account,
-		.local = m->local,
+		.local = m->row.local,
 	};
 	if (!peer_is_open(&q->filter))
 		return FAIL(CLOSED);
@@ -67,7 +67,7 @@ static err ask(struct message *m)
 void judge(struct message *m)
 {
 	struct queue *q = m->q;
-	if (m->row.account == 0 && m->local == 0) {
+	if (m->row.account == 0 && m->row.local == 0) {
 		store(m);
 		return;
 	}

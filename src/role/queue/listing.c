@@ -32,6 +32,7 @@ const char *listing_begin(struct listing *l, str verb)
 		enum listing_change change;
 	} verbs[] = {
 		{ S("queue list"), CHANGE_NOTHING },
+		{ S("queue own"), CHANGE_NOTHING },
 		{ S("queue show"), CHANGE_NOTHING },
 		{ S("queue hold"), CHANGE_HOLD },
 		{ S("queue release"), CHANGE_RELEASE },
@@ -95,6 +96,18 @@ const char *listing_filter(struct listing *l, str word)
 	return arena_spent(l->words) ? "too many words" : NULL;
 }
 
+const char *listing_for(struct listing *l, str caller)
+{
+	static const str uid = { "uid ", 4 };
+	uint64_t number;
+	if (str_eq(caller, S("root")))
+		return NULL;
+	if (!str_starts(caller, uid) || failed(str_number(str_after(caller, uid.n), UINT32_MAX - 1, &number)))
+		return "who asks is not known";
+	l->local = (uint32_t)number + 1;
+	return NULL;
+}
+
 const char *listing_check(const struct listing *l)
 {
 	bool filtered = l->has_number || l->sender.p != NULL || l->recipient.p != NULL || l->domain.p != NULL ||
@@ -155,7 +168,8 @@ static bool recipient_fits(const struct listing *l, const struct spool_recipient
 static bool message_fits(const struct listing *l, const struct spool_message *m)
 {
 	bool is_it = !l->has_number || memcmp(l->number, m->number, SPOOL_NUMBER) == 0;
-	return is_it && fits(l->sender, m->sender) && m->received <= l->received_before;
+	return is_it && (l->local == 0 || l->local == m->local) && fits(l->sender, m->sender) &&
+	       m->received <= l->received_before;
 }
 
 struct recipients {

@@ -29,6 +29,7 @@ struct listing {
 	bool means_all; /* needs no filter */
 	uint8_t number[SPOOL_NUMBER];
 	bool has_number;
+	uint32_t local;                /* only what this local user submitted, plus 1; 0: any */
 	str sender, recipient, domain; /* absent: any */
 	int64_t received_before;       /* milliseconds UTC */
 	/* the page */
@@ -44,6 +45,8 @@ struct listing {
 const char *listing_begin(struct listing *l, str verb);
 /* sender=, recipient=, domain=, age= (at least so old: 30s 5m 2h 1d), id=. */
 const char *listing_filter(struct listing *l, str word);
+/* For somebody who sees only what is his: the caller, "root" or "uid 1000". */
+const char *listing_for(struct listing *l, str caller);
 const char *listing_check(const struct listing *l);
 /* The next page. ERR_ABSENT: the one message asked for is not there. */
 err listing_read(struct listing *l, struct spool *spool);

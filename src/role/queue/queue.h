@@ -50,7 +50,6 @@ struct message {
 	struct arena *arena;
 	struct session *session;  /* waits for the answer; NULL: it has gone */
 	str session_name, client; /* who brought it, for the log */
-	uint32_t local;           /* the local user who did, plus 1; 0: none */
 	struct spool_message row;
 	struct body body;
 	struct spool_recipient *recipients;

@@ -205,10 +205,8 @@ static void serve(struct session *s)
 /* RFC 5321 4.3.1: the client waits for the greeting. One that does not is a robot. */
 static bool talked_early(struct session *s)
 {
-	int wait = s->caller->kind->submission || s->caller->kind->local || s->lmtp
-			   ? 0
-			   : (int)s->conf->smtp.greeting_delay * 1000;
-	if (s->caller->kind->implicit_tls || !io_has_input(s->io, wait))
+	int wait = s->caller->kind->submission || s->lmtp ? 0 : (int)s->conf->smtp.greeting_delay * 1000;
+	if (s->caller->kind->implicit_tls || s->caller->kind->local || !io_has_input(s->io, wait))
 		return false;
 	LOG(&s->log, protocol_refused, F_ADDRESS("client", session_client(s)),
 		F_TEXT("reason", S("it spoke before the greeting")));

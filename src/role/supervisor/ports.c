@@ -227,15 +227,21 @@ err ports_open_submit(int run, const struct conf_local *conf, struct ports *out,
 {
 	int fd;
 	unlinkat(run, PORTS_SUBMIT, 0);
+	unlinkat(run, PORTS_ASK, 0);
 	if (str_eq(conf->submit, S("none")))
 		return OK;
 	err e = open_local(run, PORTS_SUBMIT, SOCK_STREAM, &fd);
+	if (!failed(e)) {
+		out->all[out->count++] = (struct port){ "local", any_v6, 0, fd };
+		e = open_local(run, PORTS_ASK, SOCK_SEQPACKET, &fd);
+	}
 	if (failed(e)) {
-		buf_addf(reason, "cannot make the socket for local mail: %s", strerror(errno));
+		buf_addf(reason, "cannot make the sockets for local mail: %s", strerror(errno));
 		return e;
 	}
-	out->all[out->count++] = (struct port){ "local", any_v6, 0, fd };
-	return open_to(run, PORTS_SUBMIT, conf->submit, reason);
+	out->all[out->count++] = (struct port){ "ask", any_v6, 0, fd };
+	TRY(open_to(run, PORTS_SUBMIT, conf->submit, reason));
+	return open_to(run, PORTS_ASK, conf->submit, reason);
 }
 
 bool ports_have(const struct ports *p, const char *services)

@@ -7,7 +7,7 @@
 enum { PORTS_MAX = 256 };
 
 struct port {
-	const char *service; /* of conf_services, or "control" or "local" */
+	const char *service; /* of conf_services, or "control", "local", "ask" */
 	struct address address;
 	uint16_t number;
 	int fd;
@@ -27,6 +27,8 @@ err ports_open_control(int run, const char *door, struct ports *out, struct buf 
 /* The local socket for mail of this machine's users, open to whom local.submit says. ERR_ABSENT: there is no such group. */
 err ports_open_submit(int run, const struct conf_local *conf, struct ports *out, struct buf *reason);
 #define PORTS_SUBMIT "submit"
+/* The one beside it for questions that those users may ask. */
+#define PORTS_ASK "ask"
 /* The name of the socket of commands in the run folder. What a command starts for itself has another door than a server: nobody else
  * is to come in by it, and find it closing. */
 const char *ports_door(bool offline);

@@ -249,8 +249,10 @@ static void clean_up(struct supervisor *s)
 	ports_close(&s->ports);
 	if (s->local_ports.count > 0)
 		unlinkat(s->folders.run, ports_door(s->setup->offline), 0);
-	if (s->local_ports.count > 1)
+	if (s->local_ports.count > 1) {
 		unlinkat(s->folders.run, PORTS_SUBMIT, 0);
+		unlinkat(s->folders.run, PORTS_ASK, 0);
+	}
 	ports_close(&s->local_ports);
 	folders_close(&s->folders);
 	arena_free(&s->conf_arena);

@@ -4,6 +4,9 @@
 #include "base/buf.h"
 #include "store/spool/internal.h"
 
+/* Who submitted it is one number: an account's, or that of a local user plus 1 above all of these. */
+#define LOCAL_USERS INT64_C(4294967295)
+
 enum { RECIPIENTS_MAX = 65536, RECIPIENTS_FIRST = 16 };
 
 static str present(str s) { return s.p != NULL ? s : S(""); }
@@ -16,7 +19,7 @@ err spool_add(struct spool *spool, struct spool_message *m, str bytes)
 	sql_bind_number(st, spool->next);
 	sql_bind_bytes(st, str_from((const char *)m->number, SPOOL_NUMBER));
 	sql_bind_text(st, present(m->sender));
-	sql_bind_number(st, m->account);
+	sql_bind_number(st, m->local > 0 ? LOCAL_USERS + (int64_t)m->local : m->account);
 	sql_bind_number(st, m->received);
 	sql_bind_count(st, m->size);
 	sql_bind_number(st, m->flags);
@@ -77,14 +80,15 @@ err spool_read_message(struct sql_statement *st, struct spool_message *out)
 	str number = sql_column_bytes(st, 1);
 	uint64_t account, flags, body, ret;
 	bool sound = number.n == SPOOL_NUMBER && spool_read_text(st, 2, ADDRESS_MAX, &m.sender) &&
-		     spool_read_number(st, 3, UINT32_MAX, &account) && spool_read_number(st, 5, UINT32_MAX, &m.size) &&
-		     spool_read_number(st, 6, UINT16_MAX, &flags) && spool_read_number(st, 7, 2, &body) &&
-		     spool_read_number(st, 8, 2, &ret) && spool_read_text(st, 9, ENVID_MAX, &m.envid) &&
-		     m.received >= 0;
+		     spool_read_number(st, 3, LOCAL_USERS + UINT32_MAX, &account) &&
+		     spool_read_number(st, 5, UINT32_MAX, &m.size) && spool_read_number(st, 6, UINT16_MAX, &flags) &&
+		     spool_read_number(st, 7, 2, &body) && spool_read_number(st, 8, 2, &ret) &&
+		     spool_read_text(st, 9, ENVID_MAX, &m.envid) && m.received >= 0;
 	if (!sound)
 		return FAIL(DAMAGED);
 	memcpy(m.number, number.p, SPOOL_NUMBER);
-	m.account = (uint32_t)account;
+	m.account = account <= LOCAL_USERS ? (uint32_t)account : 0;
+	m.local = account > LOCAL_USERS ? (uint32_t)(account - LOCAL_USERS) : 0;
 	m.flags = (unsigned)flags;
 	m.body = (unsigned)body;
 	m.ret = (unsigned)ret;

@@ -56,6 +56,8 @@ static const char *const migrations[] = {
 	" cause INTEGER NOT NULL, code INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, host TEXT NOT NULL)"
 	" WITHOUT ROWID;",
 	"CREATE INDEX recipient_braked ON recipient (message) WHERE state = 4;",
+	/* From here on message.account may name a local user (message.c). */
+	"CREATE INDEX message_local ON message (account) WHERE account > 4294967295;",
 };
 /* clang-format on */
 

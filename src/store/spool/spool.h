@@ -43,6 +43,7 @@ struct spool_message {
 	uint8_t number[SPOOL_NUMBER];
 	str sender;
 	uint32_t account; /* who submitted it; 0: nobody logged in */
+	uint32_t local;   /* or the number of a local user, plus 1; 0: no local user */
 	int64_t received; /* milliseconds UTC */
 	uint64_t size;
 	unsigned flags;
