@@ -9,10 +9,10 @@ libraries="libssl-dev libsqlite3-dev libzstd-dev libargon2-dev libyaml-dev libse
 	dns-root-data"
 test_tools="python3-pytest python3-yaml gcovr gdb strace procps util-linux iproute2 systemd logrotate ca-certificates"
 house_tools="universal-ctags clang-tidy clang-format cppcheck codespell shellcheck groff mandoc bash-completion"
-peers="postfix dovecot-core dovecot-imapd dovecot-lmtpd curl openssl isync mutt swaks fetchmail libnet-ssleay-perl nsd ldnsutils"
+peers="postfix dovecot-core dovecot-imapd dovecot-lmtpd curl openssl isync mutt swaks fetchmail libnet-ssleay-perl haproxy bsd-mailx nsd ldnsutils"
 
 # Programs that Debian would start at the end of their installation and at each boot; the tests start them privately.
-services="postfix dovecot exim4 fetchmail nsd"
+services="postfix dovecot exim4 fetchmail haproxy nsd"
 
 packages="$compilers $libraries $test_tools $house_tools $peers"
 

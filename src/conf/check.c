@@ -181,23 +181,28 @@ static void check_resolver(struct check *c)
 	}
 }
 
-/* Whoever names half of the world here has made a relay for all of it (R1 of the requirements). The least are the private
- * networks 10.0.0.0/8 and fc00::/7. */
-static void check_relay(struct check *c)
+/* Whoever names half of the world here has made a relay for all of it (R1 of the requirements), or lets everybody say who
+ * he is. The least are the private networks 10.0.0.0/8 and fc00::/7. */
+static void check_networks(
+	struct check *c, const char *section, const char *name, const struct conf_networks *n, const char *why)
 {
 	enum { LEAST_V4 = 96 + 8, LEAST_V6 = 7 };
-	const struct conf_networks *n = &c->conf->relay.relay_networks;
 	for (size_t i = 0; i < n->count; i++) {
 		char room[64];
 		struct buf text = BUF_ON(room);
 		const struct network *one = &n->items[i];
 		network_write(&text, one);
 		if (one->bits < (address_is_v4(&one->address) ? LEAST_V4 : LEAST_V6))
-			complain(c, "relay", "relay_networks",
-				"%.*s is so large that the server would be an open relay; name the devices that need "
-				"it",
-				ARG(buf_str(&text)));
+			complain(c, section, name, "%.*s is so large that %s", ARG(buf_str(&text)), why);
 	}
+}
+
+static void check_relay(struct check *c)
+{
+	check_networks(c, "relay", "relay_networks", &c->conf->relay.relay_networks,
+		"the server would be an open relay; name the devices that need it");
+	check_networks(
+		c, "smtp", "proxy_from", &c->conf->smtp.proxy_from, "anybody could say who he is; name the proxies");
 }
 
 static bool is_one_of(str word, const char *words)

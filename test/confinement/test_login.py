@@ -69,7 +69,7 @@ class Greeter:
         near, far = self.inside.pair()
         self.inside.send(self.directory, wire.frame(wire.SESSION_OPEN, wire.FD), [far])
         self.inside.call("close", far)
-        self.inside.send(near, wire.frame(wire.CLIENT, wire.FD, wire.string("imap"), wire.string("break-out")), [self.accepted])
+        self.inside.send(near, wire.frame(wire.CLIENT, wire.FD, wire.string("imap"), wire.string("break-out"), wire.string(b"")), [self.accepted])
         self.inside.send(near, wire.frame(wire.AUTH_START, wire.string("PLAIN"), wire.flag(1), wire.flag(1),
                                           wire.string(f"\0{login}\0{PASSWORD}")))
         content = self.inside.receive(near)

@@ -52,8 +52,8 @@ class Session:
         return self.hear() if self.say(message, *fields) else None
 
     # ---- directory ---------------------------------------------------------------------------------------------------
-    def client(self, service, accepted):
-        assert self.say(wire.CLIENT, wire.FD, wire.string(service), wire.string("break-out"), descriptors=[accepted])
+    def client(self, service, accepted, proxied=b""):
+        assert self.say(wire.CLIENT, wire.FD, wire.string(service), wire.string("break-out"), wire.string(proxied), descriptors=[accepted])
 
     def mail(self, sender):
         return self.ask(wire.QUESTIONS, wire.question(

@@ -4,7 +4,7 @@
 #include "base/base64.h"
 #include "proto/mime/header.h"
 
-enum { WIDTH = 76, BASE64_BYTES = 57, SCRATCH = 4 << 20 };
+enum { WIDTH = 76, BASE64_BYTES = 57, SCRATCH = 4 << 20, LINE_MAX_BYTES = 998 };
 enum edit_kind { REPLACE, QUOTED_PRINTABLE, BASE64 };
 
 /* What becomes of the bytes from..to of the message; what lies between edits stays. In the order of the message. */
@@ -18,7 +18,7 @@ struct planner {
 	struct arena *a, *scratch;
 	str message;
 	struct mime_parts parts;
-	bool *eight_bit; /* of each part: its body holds such bytes */
+	bool *eight_bit; /* of each part: its body holds such bytes, or what is no text */
 	struct mime_edit *edits;
 	size_t count;
 };
@@ -31,13 +31,36 @@ static size_t eight_bit_bytes(str s)
 	return count;
 }
 
+/* A NUL, or a CR or LF on its own: no line of a message may hold it (RFC 5321 2.3.8); in what is labelled binary lines of
+ * any length are no lines either. */
+static bool is_binary(str s, bool labelled)
+{
+	size_t line = 0;
+	for (size_t i = 0; i < s.n; i++, line++) {
+		const bool lf = i + 1 < s.n && s.p[i + 1] == '\n';
+		if (s.p[i] == '\0' || (s.p[i] == '\r' && !lf) || (s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r')))
+			return true;
+		if (s.p[i] == '\n')
+			line = 0;
+		if (labelled && line > LINE_MAX_BYTES)
+			return true;
+	}
+	return false;
+}
+
+static bool must_be_encoded(const struct planner *p, const struct mime_part *part)
+{
+	str body = mime_part_body(p->message, part);
+	return eight_bit_bytes(body) > 0 || is_binary(body, part->encoding == MIME_ENCODING_BINARY);
+}
+
 /* Children come behind their parents, so from the last part to the first. */
 static void look(struct planner *p)
 {
 	for (uint32_t i = p->parts.n; i-- > 0;) {
 		const struct mime_part *part = p->parts.p + i;
 		if (part->end == i + 1)
-			p->eight_bit[i] = eight_bit_bytes(mime_part_body(p->message, part)) > 0;
+			p->eight_bit[i] = must_be_encoded(p, part);
 		if (p->eight_bit[i] && part->parent != MIME_NO_PART)
 			p->eight_bit[part->parent] = true;
 	}

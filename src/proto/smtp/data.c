@@ -49,8 +49,10 @@ static void end_line(struct smtp_data *d)
 	d->lines++;
 	if (length > d->line_max)
 		d->line_max = length;
-	if (!d->in_body && length == 0)
+	if (!d->in_body && length == 0) {
 		d->in_body = true;
+		d->header_marks = (uint8_t)d->marks;
+	}
 	d->line = 0;
 	d->start_length = 0;
 	d->state = LINE_START;
@@ -100,6 +102,8 @@ static str stretch(struct smtp_data *d, str chunk)
 	}
 	return str_slice(chunk, 0, n);
 }
+
+unsigned smtp_data_header_marks(const struct smtp_data *d) { return d->in_body ? d->header_marks : d->marks; }
 
 static void skip(str *chunk) { *chunk = str_after(*chunk, 1); }
 

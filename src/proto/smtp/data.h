@@ -25,7 +25,7 @@ struct smtp_data {
 	bool ended;           /* the final dot has come */
 	/* For data.c. */
 	bool stuffed, cr, in_body;
-	uint8_t state, start_length;
+	uint8_t state, start_length, header_marks;
 	char start[9];
 	uint64_t line;
 };
@@ -33,6 +33,9 @@ struct smtp_data {
 /* DATA; BDAT, where there are no dots and no end to find, only counts. */
 struct smtp_data smtp_data_start(void);
 struct smtp_data smtp_data_start_binary(void);
+
+/* The marks of the header alone: of a binary message (RFC 3030) only that has lines. */
+unsigned smtp_data_header_marks(const struct smtp_data *d);
 
 /* Takes the next stretch of the message off the chunk: *span is a view of the chunk, never empty, as long as it can be.
  * False: the chunk is used up, or the end of data was found (d->ended): what is left in the chunk then is what the

@@ -7,6 +7,16 @@
 
 /* ---- what the other end says ---- */
 
+/* Whom a connection is passed on for is what the proxy says, and only a proxy is believed. */
+static err take_proxied(struct session *s, str address)
+{
+	if (s->kind == LINK_LOCAL || s->kind == LINK_GREETER || address.n != sizeof s->client.bytes ||
+		!in_networks(&s->role->service->conf->smtp.proxy_from, &s->client))
+		return FAIL(DENIED);
+	memcpy(s->client.bytes, address.p, address.n);
+	return OK;
+}
+
 static err on_client(struct session *s, const struct msg_client *m, uint32_t tag)
 {
 	int fd = m->socket;
@@ -15,6 +25,8 @@ static err on_client(struct session *s, const struct msg_client *m, uint32_t tag
 	err e = s->kind == LINK_LOCAL ? peer_user_of_socket(fd, &s->user) : peer_of_socket(fd, &s->client, &port);
 	fd_close(&fd);
 	TRY(e);
+	if (m->proxied.n > 0)
+		TRY(take_proxied(s, m->proxied));
 	memcpy(s->name, m->session.p, m->session.n);
 	s->log.session = str_from(s->name, m->session.n);
 	s->has_client = true;

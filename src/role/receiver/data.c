@@ -115,7 +115,9 @@ static const char *fault_of(const struct session *s, int *code, const char **enh
 		return "the header of the message is too large";
 	*code = 550;
 	*enhanced = "5.6.11";
-	if ((t->data.marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
+	/* In the body of a binary message there are no lines; its header has them. */
+	const unsigned marks = s->transaction.binary ? smtp_data_header_marks(&t->data) : t->data.marks;
+	if ((marks & (SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF)) != 0)
 		return "lines end in CR LF, and neither stands alone";
 	*code = 554;
 	*enhanced = "5.4.6";
@@ -183,6 +185,11 @@ void command_data(struct session *s, str argument)
 {
 	struct smtp_data *data = &s->transfer.data;
 	(void)argument;
+	session_settle(s);
+	if (s->transaction.binary) { /* RFC 3030 3 */
+		reply(s, 503, "5.5.1", "a message with BODY=BINARYMIME comes by BDAT");
+		return;
+	}
 	if (!session_ask_data(s))
 		return;
 	begin(s, smtp_data_start());

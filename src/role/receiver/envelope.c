@@ -24,10 +24,11 @@ static void group_add(struct session *s, uint16_t number, const struct question 
 		session_settle(s);
 }
 
-static void begin(struct session *s, const struct msg_verdict *verdict, bool utf8)
+static void begin(struct session *s, const struct msg_verdict *verdict, const struct question *q)
 {
 	struct buf name = BUF_ON(s->message_name);
-	s->transaction.utf8 = utf8;
+	s->transaction.utf8 = q->utf8;
+	s->transaction.binary = q->binary;
 	if (verdict->transaction.n == TRANSACTION_BYTES)
 		memcpy(s->transaction.id, verdict->transaction.p, TRANSACTION_BYTES);
 	buf_hex(&name, s->transaction.id, TRANSACTION_BYTES);
@@ -57,7 +58,7 @@ static void take_verdict(struct session *s, const struct question *q, const stru
 {
 	const bool good = v->code < 400;
 	if (q->number == MSG_mail && good)
-		begin(s, v, q->utf8);
+		begin(s, v, q);
 	else if (q->number == MSG_rcpt && good)
 		note_recipient(s, q->address);
 	else if (q->number == MSG_rcpt)
@@ -154,8 +155,6 @@ static bool may_begin(struct session *s, const struct smtp_envelope_argument *a)
 		reply(s, 530, "5.7.0", "log in first"); /* RFC 6409 4.3 */
 	else if (s->messages >= s->conf->smtp.messages_max)
 		reply(s, 452, "4.5.3", "enough messages for one connection, please make another");
-	else if (a->parameters.body == SMTP_BODY_BINARYMIME)
-		reply(s, 555, "5.5.4", "BINARYMIME is not offered");
 	else if ((a->path.traits & SMTP_PATH_UTF8) != 0 && !smtp_has(&a->parameters, SMTP_PARAMETER_SMTPUTF8))
 		reply(s, 553, "5.6.7", "that address needs SMTPUTF8"); /* RFC 6531 3.5 */
 	else
@@ -183,9 +182,11 @@ void command_mail(struct session *s, str argument)
 		.body = p->body,
 		.ret = p->ret,
 		.envid = p->envid };
-	group_add(s, MSG_mail, &(struct question){ .utf8 = m.utf8, .address = m.sender },
+	group_add(s, MSG_mail,
+		&(struct question){ .utf8 = m.utf8, .binary = p->body == SMTP_BODY_BINARYMIME, .address = m.sender },
 		msg_put_mail(&s->desk->out, 0, &m));
 	s->transaction.utf8 = m.utf8;
+	s->transaction.binary = p->body == SMTP_BODY_BINARYMIME;
 	s->at = SMTP_AT_MAIL;
 }
 

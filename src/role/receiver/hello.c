@@ -42,7 +42,7 @@ static void extensions(struct session *s)
 		buf_add(&b, S("AUTH PLAIN LOGIN\n"));
 	if (s->caller->kind->local)
 		buf_addf(&b, "XDOMAIN %.*s\n", ARG(local_domain(s->conf)));
-	buf_add(&b, S("8BITMIME\nSMTPUTF8\nCHUNKING\nDSN\nENHANCEDSTATUSCODES"));
+	buf_add(&b, S("8BITMIME\nSMTPUTF8\nCHUNKING\nBINARYMIME\nDSN\nENHANCEDSTATUSCODES"));
 	char text[1024];
 	struct buf out = BUF_ON(text);
 	const struct smtp_reply r = { .code = 250, .text = buf_str(&b) };

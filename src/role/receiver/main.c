@@ -59,13 +59,13 @@ void caller_write(struct buf *b, const struct caller *c)
 		address_write(b, &c->address);
 }
 
-/* A client that is turned away is told why where that needs no waiting; with TLS from the start it could not be. */
-static void refuse(struct receiver *r, struct caller *c, const char *reason)
+/* Where that needs no waiting; with TLS from the start it could not be. */
+void caller_turn_away(struct caller *c, const char *reason)
 {
 	char room[64], text[160];
 	struct buf client = BUF_ON(room), line = BUF_ON(text);
 	caller_write(&client, c);
-	LOG(&r->service->log, connection_refused, F_ADDRESS("client", buf_str(&client)),
+	LOG(&c->receiver->service->log, connection_refused, F_ADDRESS("client", buf_str(&client)),
 		F_TEXT("service", str_of(c->kind->name)), F_TEXT("reason", str_of(reason)));
 	buf_addf(&line, "421 4.7.0 %s\r\n", reason);
 	if (!c->kind->implicit_tls) {
@@ -73,25 +73,47 @@ static void refuse(struct receiver *r, struct caller *c, const char *reason)
 		(void)sent; /* it is closed in any case */
 	}
 	fd_close(&c->fd);
-	caller_give(c);
 }
 
-static const char *why_not(struct receiver *r, const struct caller *c)
+static bool is_in(const struct conf_networks *n, const struct address *a)
 {
-	const struct conf *conf = r->service->conf;
-	const bool internal =
-		(c->kind->local && c->user == 0) ||
-		networks_have(conf->server.internal_networks.items, conf->server.internal_networks.count, &c->address);
-	const struct tally_limits limits = { .all = conf->smtp.sessions_max,
+	return networks_have(n->items, n->count, a);
+}
+
+static struct tally_limits limits_for(const struct caller *c, const struct address *address)
+{
+	const struct conf *conf = c->receiver->service->conf;
+	const bool internal = c->comes_by_proxy || (c->kind->local && c->user == 0) ||
+			      is_in(&conf->server.internal_networks, address);
+	return (struct tally_limits){ .all = conf->smtp.sessions_max,
 		.address = internal ? 0 : conf->smtp.sessions_per_address,
 		.network = internal ? 0 : conf->smtp.sessions_per_network };
-	if (c->kind->lmtp &&
-		!networks_have(conf->server.lmtp_networks.items, conf->server.lmtp_networks.count, &c->address))
+}
+
+static const char *why_not(const struct caller *c, const struct address *address)
+{
+	struct receiver *r = c->receiver;
+	const struct tally_limits limits = limits_for(c, address);
+	if (c->kind->lmtp && !c->comes_by_proxy && !is_in(&r->service->conf->server.lmtp_networks, address))
 		return "this service is for lmtp_networks only";
 	pthread_mutex_lock(&r->lock);
-	enum tally_answer answer = tally_enter(r->tally, &c->address, &limits);
+	enum tally_answer answer = tally_enter(r->tally, address, &limits);
 	pthread_mutex_unlock(&r->lock);
 	return tally_text(answer);
+}
+
+const char *caller_readmit(struct caller *c, const struct address *address)
+{
+	const char *reason;
+	c->comes_by_proxy = false;
+	reason = why_not(c, address);
+	if (reason != NULL)
+		return reason;
+	pthread_mutex_lock(&c->receiver->lock);
+	tally_leave(c->receiver->tally, &c->address);
+	pthread_mutex_unlock(&c->receiver->lock);
+	c->address = *address;
+	return NULL;
 }
 
 static bool start_thread(struct caller *c)
@@ -101,7 +123,7 @@ static bool start_thread(struct caller *c)
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	int failure = pthread_create(&thread, &attributes, receive_mail, c);
+	int failure = pthread_create(&thread, &attributes, c->comes_by_proxy ? receive_proxied : receive_mail, c);
 	pthread_attr_destroy(&attributes);
 	return failure == 0;
 }
@@ -132,9 +154,11 @@ static void admit(void *to, const void *kind, int fd, const struct sockaddr_stor
 		take_user(c);
 	else
 		IGNORE(peer_of(from, &c->address, &c->port)); /* the other listeners are IP sockets */
-	const char *reason = why_not(r, c);
+	c->comes_by_proxy = !c->kind->local && is_in(&r->service->conf->smtp.proxy_from, &c->address);
+	const char *reason = why_not(c, &c->address);
 	if (reason != NULL) {
-		refuse(r, c, reason);
+		caller_turn_away(c, reason);
+		caller_give(c);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

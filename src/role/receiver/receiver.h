@@ -40,7 +40,9 @@ struct caller {
 	const struct service_kind *kind;
 	struct address address; /* of a local user one made of the number, which limits are counted by */
 	unsigned port;
-	uint32_t user; /* of a local user */
+	uint32_t user;       /* of a local user */
+	bool comes_by_proxy; /* a header of the PROXY protocol is to come first */
+	bool is_proxied;     /* it came, and address and port are those that it names */
 	int fd;
 };
 
@@ -48,5 +50,11 @@ struct caller {
 void *receive_mail(void *to);
 /* Who it is, for the log: "192.0.2.1", "uid 1000". */
 void caller_write(struct buf *b, const struct caller *c);
+/* The thread's function for a client of a proxy: reads the header, counts the client and goes on with receive_mail(). */
+void *receive_proxied(void *to);
+/* Counts the caller under another address, which it has from then on. NULL, or why it is to be turned away. */
+const char *caller_readmit(struct caller *c, const struct address *address);
+/* Tells the caller why, and hangs up. */
+void caller_turn_away(struct caller *c, const char *reason);
 /* Its thread has done with it. */
 void caller_free(struct caller *c);

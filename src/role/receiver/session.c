@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/random.h"
+#include "proto/proxy/header.h"
 
 enum {
 	INPUT_ROOM = 16 << 10,
@@ -103,6 +104,8 @@ err session_ask_directory(struct session *s)
 	struct msg_client client = {
 		.socket = s->caller->fd, .service = str_of(s->caller->kind->name), .session = str_of(s->session_name)
 	};
+	if (s->caller->is_proxied)
+		client.proxied = str_from((const char *)s->caller->address.bytes, sizeof s->caller->address.bytes);
 	TRY(session_open(s->caller->receiver->directory, PATIENCE_MS, s->desk, &s->directory));
 	return msg_send_client(&s->directory, 0, &client);
 }
@@ -147,8 +150,36 @@ bool session_may_run(struct session *s, const struct smtp_verb_row *row)
 	return false;
 }
 
+/* Of somebody who is no proxy of ours. The header of version 2 begins with an empty line. */
+static bool is_proxy_header(struct session *s, str line)
+{
+	char room[12];
+	struct buf start = BUF_ON(room);
+	str more;
+	if (s->helo_length > 0 || s->errors > 0)
+		return false;
+	if (line.n > 0 || io_waiting(s->io) == 0 || failed(io_bytes_some(s->io, sizeof room - 2, &more)))
+		return str_starts(line, S("PROXY "));
+	buf_add(&start, S("\r\n"));
+	buf_add(&start, more);
+	io_unread(s->io, more.n);
+	return start.n > 4 && proxy_header_begins(buf_str(&start));
+}
+
+static void refuse_proxy(struct session *s)
+{
+	LOG(&s->log, protocol_refused, F_ADDRESS("client", session_client(s)),
+		F_TEXT("reason", S("a header of the PROXY protocol from nobody in smtp.proxy_from")));
+	reply(s, 554, "5.7.1", "you are no proxy that is known here");
+	s->over = true;
+}
+
 static void run_line(struct session *s, str line)
 {
+	if (is_proxy_header(s, line)) {
+		refuse_proxy(s);
+		return;
+	}
 	struct smtp_command c;
 	err e = smtp_command_parse(line, s->lmtp, &c);
 	if (failed(e) || (c.verb != SMTP_VERB_MAIL && c.verb != SMTP_VERB_RCPT && c.verb != SMTP_VERB_DATA))

@@ -46,6 +46,7 @@ struct session {
 		char recipient[320]; /* the first one */
 		size_t recipient_length;
 		unsigned recipients;
+		bool binary;        /* BODY=BINARYMIME */
 		bool utf8, granted; /* granted: `directory` gave the envelope to `queue` */
 	} transaction;
 	/* A message on its way through. After a failure it is read to its end all the same, and refused there. */
@@ -61,7 +62,7 @@ struct session {
 	struct group {
 		struct question {
 			uint16_t number; /* MSG_mail, MSG_rcpt, MSG_data */
-			bool utf8;
+			bool utf8, binary;
 			str address;
 		} of[GROUP_MAX];
 		size_t count;

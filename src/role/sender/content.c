@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proto/mime/seven_bit.h"
+#include "proto/smtp/data.h"
 #include "proto/smtp/outgoing.h"
 #include "role/sender/session.h"
 
@@ -58,14 +59,58 @@ static err size_of(const struct job *j, uint64_t *out)
 	return OK;
 }
 
+/* The message with the plan of its conversion, in the arena. */
+static err plan_conversion(const struct job *j, struct arena *a, struct mime_seven_bit *plan)
+{
+	struct mime_parts parts;
+	char *whole = NEW(a, char, j->size + 1);
+	if (whole == NULL)
+		return FAIL(MEMORY);
+	TRY(read_at(j, 0, whole, (size_t)j->size));
+	str message = str_from(whole, (size_t)j->size);
+	TRY(mime_parts_parse(a, message, &parts));
+	return mime_seven_bit_plan(a, message, parts, plan);
+}
+
+/* What is left between the encoded parts must be text, or it would arrive as something else. */
+static err comes_out_as_text(struct mime_seven_bit *plan)
+{
+	struct smtp_data data = smtp_data_start_binary();
+	char room[PIECE];
+	struct buf piece = BUF_ON(room);
+	while (mime_seven_bit_next(plan, &piece)) {
+		str chunk = buf_str(&piece), span;
+		while (smtp_data_next(&data, &chunk, &span))
+			;
+		piece.n = 0;
+	}
+	const unsigned bad = SMTP_DATA_BARE_CR | SMTP_DATA_BARE_LF | SMTP_DATA_NUL;
+	return (data.marks & bad) == 0 ? OK : FAIL(UNSUPPORTED);
+}
+
+static err check_binary(const struct job *j)
+{
+	struct arena *a = arena_new("conversion", CONVERT_BUDGET);
+	struct mime_seven_bit plan;
+	err e = plan_conversion(j, a, &plan);
+	if (!failed(e))
+		e = comes_out_as_text(&plan);
+	arena_free(&a);
+	return e;
+}
+
 err content_prepare(struct session *s, const struct job *j, struct content *out)
 {
 	struct content c = { .job = j };
 	TRY(size_of(j, &c.size));
-	if (!offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME))
+	if (j->body == SMTP_BODY_BINARYMIME)
+		c.converts = true; /* what has no lines does not leave as it is: RFC 3030 3 */
+	else if (!offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME))
 		TRY(has_eight_bit(j, &c.converts));
 	if (c.converts && j->size > CONVERT_MAX)
 		return FAIL(UNSUPPORTED);
+	if (j->body == SMTP_BODY_BINARYMIME)
+		TRY(check_binary(j));
 	*out = c;
 	return OK;
 }
@@ -106,15 +151,8 @@ static err send_plainly(struct session *s, const struct content *c, bool bdat)
 static err send_converted(struct session *s, const struct content *c, struct arena *a)
 {
 	char in[PIECE], room[2 * PIECE + END_ROOM];
-	struct mime_parts parts;
 	struct mime_seven_bit plan;
-	char *whole = NEW(a, char, c->job->size + 1);
-	if (whole == NULL)
-		return FAIL(MEMORY);
-	TRY(read_at(c->job, 0, whole, (size_t)c->job->size));
-	str message = str_from(whole, (size_t)c->job->size);
-	TRY(mime_parts_parse(a, message, &parts));
-	TRY(mime_seven_bit_plan(a, message, parts, &plan));
+	TRY(plan_conversion(c->job, a, &plan));
 	struct smtp_outgoing o = smtp_outgoing_start(true);
 	struct buf piece = BUF_ON(in), out = BUF_ON(room);
 	while (mime_seven_bit_next(&plan, &piece)) {

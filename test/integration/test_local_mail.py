@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of this machine send by sendmail, as users who are no users of the server: by its command, through mail(1) and
+swaks, and by hand. Who they are says the kernel."""
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.imap import Client  # noqa: E402
+from harness.server import PASSWORD, Server, build_folder  # noqa: E402
+from harness.smtp import Smtp  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
+
+NOBODY, DAEMON, ROOT = 65534, 1, 0
+TEMPFAIL, NOPERM, NOUSER, USAGE, DATAERR = 75, 77, 67, 64, 65
+SETTINGS = ["local.senders=daemon=shop@example.test", "local.outside_per_hour=3"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(settings=SETTINGS) as s:
+        os.chmod(s.base, 0o711)
+        for name in ("sendmail", "mailq", "newaliases"):
+            shutil.copy(build_folder() / "siegel", s.base / name)
+            os.chmod(s.base / name, 0o755)
+        s.account("kx-anna")
+        s.account("kx-bert")
+        yield s
+
+
+def run(server, program, *words, user=NOBODY, input=b"", socket_path=None):
+    path = socket_path or server.folder / "run" / "submit"
+    command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", str(server.base / program), *words]
+    return subprocess.run(command, input=input, capture_output=True, timeout=60, env={"SIEGEL_SUBMIT": str(path), "PATH": "/usr/bin:/bin"})
+
+
+def inbox(server, login="kx-anna"):
+    client = Client(server.connect("imaps"))
+    client.login(login, PASSWORD)
+    client.ok("SELECT INBOX")
+    found = [u[2][u[2].index("BODY[]") + 1] for u in client.ok("UID FETCH 1:* (BODY.PEEK[])").of("FETCH")]
+    client.close()
+    return found
+
+
+def arrived(server, mark, login="kx-anna"):
+    """The one message that holds the mark, once it is there."""
+    (found,) = server.wait_for(lambda: [m for m in inbox(server, login) if mark in m])
+    return found
+
+
+def test_as_cron_calls_it(server):
+    mail = b"From: nobody (Cron Daemon)\nTo: anna\nSubject: Cron <nobody@here> mark-cron\nContent-Type: text/plain\n\nout\n.\nmore\n"
+    done = run(server, "sendmail", "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "-t", input=mail)
+    assert (done.returncode, done.stderr) == (0, b"")
+    got = arrived(server, b"mark-cron")
+    assert got.startswith(b"Return-Path: <nobody@mail.example.test>\r\nReceived: from localhost (uid 65534)")
+    assert b"\r\nFrom: Cron Daemon <nobody@mail.example.test>\r\nTo: anna@mail.example.test\r\n" in got
+    assert b"\r\nDate: " in got and b"\r\nMessage-ID: <" in got and got.endswith(b"\r\n\r\nout\r\n.\r\nmore\r\n")
+
+
+def test_bcc_is_left_out(server):
+    assert run(server, "sendmail", "-t", input=b"To: anna\nBcc: bert\nSubject: mark-bcc\n\nx\n").returncode == 0
+    for login in ("kx-anna", "kx-bert"):
+        assert b"bert" not in arrived(server, b"mark-bcc", login).lower().replace(b"for <bert", b"")
+
+
+def test_a_dot_ends_what_is_typed(server):
+    assert run(server, "sendmail", "anna", input=b"Subject: mark-dot\n\nbefore\n.\nafter\n").returncode == 0
+    assert arrived(server, b"mark-dot").endswith(b"before\r\n")
+
+
+@pytest.mark.parametrize("words, mail, status", [
+    (["-f", "anna@example.test", "anna"], b"x\n", NOPERM),
+    (["-f", "root", "anna"], b"x\n", NOPERM),
+    (["anna"], b"From: anna@example.test\n\nx\n", NOPERM),
+    (["anna"], b"From: nobody@mail.example.test\nSender: bert@example.test\n\nx\n", NOPERM),
+    (["-f", "shop@example.test", "anna"], b"x\n", NOPERM),
+    (["nosuch@example.test", "anna"], b"x\n", NOUSER),
+    (["-t"], b"To: <broken\n\nx\n", DATAERR),
+    (["-t"], b"Subject: nobody named\n\nx\n", USAGE),
+    ([], b"x\n", USAGE),
+    (["-bd"], b"", USAGE),
+    (["-Z"], b"", USAGE),
+])
+def test_refused(server, words, mail, status):
+    before = len(server.log("message_accepted"))
+    done = run(server, "sendmail", *words, input=mail)
+    assert done.returncode == status, done
+    assert done.stderr.startswith(b"sendmail: ")
+    assert len(server.log("message_accepted")) == before
+
+
+def test_senders_that_are_allowed(server):
+    mail = b"From: shop@example.test\nSubject: mark-shop\n\nx\n"
+    assert run(server, "sendmail", "-f", "shop@example.test", "anna", user=DAEMON, input=mail).returncode == 0
+    assert arrived(server, b"mark-shop").startswith(b"Return-Path: <shop@example.test>")
+    assert run(server, "sendmail", "-f", "any@where.test", "anna", user=ROOT, input=b"From: any@where.test\nSubject: mark-root\n\nx\n").returncode == 0
+    assert b"From: any@where.test\r\n" in arrived(server, b"mark-root")
+    assert run(server, "sendmail", "-f", "<>", "anna", input=b"Subject: mark-null\n\nx\n").returncode == 0
+    assert arrived(server, b"mark-null").startswith(b"Return-Path: <>")
+
+
+def test_mailq_and_limit(server):
+    """Mail for another server waits: nobody there answers. Each user sees his own."""
+    for number in range(3):
+        assert run(server, "sendmail", f"a{number}@elsewhere.invalid", user=DAEMON, input=b"x\n").returncode == 0
+    done = run(server, "sendmail", "more@elsewhere.invalid", user=DAEMON, input=b"x\n")
+    assert done.returncode == TEMPFAIL and b"kept nowhere" in done.stderr
+    assert run(server, "sendmail", "inside", user=DAEMON, input=b"x\n").returncode == NOUSER  # only what goes out is limited
+    own = run(server, "mailq", user=DAEMON)
+    assert own.returncode == 0 and own.stdout.count(b"daemon@mail.example.test") == 3
+    assert b"elsewhere.invalid" not in run(server, "mailq").stdout
+    assert run(server, "mailq", user=ROOT).stdout.count(b"daemon@mail.example.test") == 3
+
+
+def test_newaliases_and_flush(server):
+    done = run(server, "newaliases")
+    assert done.returncode == 0 and b"siegel alias import" in done.stdout
+    assert run(server, "sendmail", "-q").returncode == 0
+
+
+def test_smtp_through_it(server):
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", str(server.base / "sendmail"), "-bs"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"SIEGEL_SUBMIT": str(server.folder / "run" / "submit")}) as p:
+        assert p.stdout.readline().startswith(b"220 ")
+        for line, code in ((b"HELO x", b"250 "), (b"MAIL FROM:<bert@example.test>", b"553 5.7.1 "), (b"QUIT", b"221 ")):
+            p.stdin.write(line + b"\r\n")
+            p.stdin.flush()
+            assert p.stdout.readline().startswith(code)
+    assert p.returncode == 0
+
+
+def test_mail_program(server):
+    """Debian's mail(1), told where sendmail is."""
+    settings = server.base / "mailrc"
+    settings.write_text(f"set sendmail={server.base / 'sendmail'}\n")
+    settings.chmod(0o644)
+    env = {"SIEGEL_SUBMIT": str(server.folder / "run" / "submit"), "MAILRC": str(settings), "PATH": "/usr/bin:/bin", "HOME": "/"}
+    subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "mail", "-s", "mark-mail", "anna"],
+                   input=b"from mail\n", env=env, check=True, timeout=60)
+    assert arrived(server, b"mark-mail").endswith(b"from mail\r\n")
+
+
+def test_swaks(server):
+    done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "swaks", "--socket",
+                           str(server.folder / "run" / "submit"), "--from", "nobody@mail.example.test", "--to", "anna@example.test",
+                           "--h-Subject", "mark-swaks"], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    arrived(server, b"mark-swaks")
+
+
+def test_the_socket_is_for_nothing_else(server):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(server.folder / "run" / "submit"))
+        client = Smtp(s)
+        hello = client.command("EHLO x.test")
+        assert "STARTTLS" not in hello.text and "AUTH" not in hello.text
+        assert client.command("STARTTLS").refused and client.command("AUTH PLAIN").refused
+
+
+@pytest.mark.parametrize("verb", ["control", "ask"])
+def test_commands_are_not_for_users(server, verb):
+    """By the door for questions a user may ask nothing but for his own mail; by the other he cannot come in."""
+    path = server.folder / "run"
+    door = {"control": path / "control", "ask": path / "ask"}[verb]
+    assert (door.stat().st_mode & 0o777) == (0o600 if verb == "control" else 0o666)
+
+
+def test_the_spool_is_closed(server):
+    for name in ("spool", "directory", "accounts", "keys"):
+        done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "ls", str(server.folder / name)],
+                              capture_output=True)
+        assert done.returncode != 0 and b"Permission denied" in done.stderr
+
+
+def test_without_a_server(server, tmp_path):
+    done = run(server, "sendmail", "anna", input=b"x\n", socket_path=server.base / "nothing" / "submit")
+    assert done.returncode == TEMPFAIL and b"does not run" in done.stderr and b"kept nowhere" in done.stderr
+
+
+def test_aliases_are_imported(server):
+    path = server.base / "aliases"
+    path.write_text("# here\nroot: anna,\n  bert\nprog: |/bin/true\nlist: :include:/etc/list\nfile: /dev/null\ninfo: root\n")
+    done = server.command("alias", "import", str(path), check=False)
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines()] == ["root@example.test to anna@example.test", "root@example.test to bert@example.test",
+                                                          "info@example.test to root@example.test", "3 taken over, 3 not"]
+    assert [f"line {number}:" in done.stderr for number in (4, 5, 6)] == [True] * 3
+    assert run(server, "sendmail", "root", input=b"Subject: mark-alias\n\nx\n").returncode == 0
+    for login in ("kx-anna", "kx-bert"):
+        arrived(server, b"mark-alias", login)
+
+
+def test_group(tmp_path):
+    """local.submit names a group: others cannot reach the socket."""
+    with Server(settings=["local.submit=daemon"]) as s:
+        os.chmod(s.base, 0o711)
+        path = str(s.folder / "run" / "submit")
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect({path!r})"
+        for group, good in ((1, True), (NOBODY, False)):
+            done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={group}", "--clear-groups", "/usr/bin/python3", "-c", code],
+                                  capture_output=True, cwd="/")
+            assert (done.returncode == 0) == good, done.stderr
+    with Server(settings=["local.submit=none"]) as s:
+        assert not (s.folder / "run" / "submit").exists() and not (s.folder / "run" / "ask").exists()
