@@ -52,7 +52,10 @@ err spool_add_recipient(struct spool *spool, int64_t message, const struct spool
 	sql_bind_number(st, r->due);
 	sql_bind_text(st, present(r->reason));
 	sql_bind_number(st, r->priority);
-	return sql_run(st);
+	TRY(sql_run(st));
+	if (r->state == SPOOL_DEFERRED && r->due < spool->due) /* out of a damaged spool */
+		spool->due = r->due;
+	return OK;
 }
 
 /* ---- reading ---- */
