@@ -4,9 +4,11 @@
 #include "conf/file.h"
 
 #include "base/buf.h"
+#include "base/chars.h"
 #include "conf/check.h"
 #include "conf/nearest.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <yaml.h>
@@ -20,6 +22,11 @@ struct reader {
 	yaml_document_t document;
 	long lines[CONF_SETTINGS]; /* where each was set; 0: nowhere */
 	size_t mistakes;
+	struct told { /* until all are known: they are told in the order of their lines */
+		long line;
+		str text;
+	} told[CONF_MISTAKES_MAX];
+	size_t told_count;
 	bool memory;
 	bool unreadable; /* what else is missing in it says nothing */
 };
@@ -41,8 +48,31 @@ static void __attribute__((format(printf, 3, 4))) mistake(struct reader *r, long
 		buf_addf(&b, "%.*s: %s", ARG(name), words);
 	else
 		buf_addf(&b, "%.*s:%ld: %s", ARG(name), line, words);
-	r->source->mistake(r->source->to, buf_str(&b));
-	if (r->mistakes == CONF_MISTAKES_MAX)
+	str text = arena_copy(r->arena, buf_str(&b));
+	if (text.p == NULL)
+		r->memory = true;
+	else
+		r->told[r->told_count++] = (struct told){ line, text };
+}
+
+/* What stands in no line of the file comes behind the rest. */
+static bool is_after(const struct told *a, const struct told *b)
+{
+	return (a->line > 0 ? a->line : LONG_MAX) > (b->line > 0 ? b->line : LONG_MAX);
+}
+
+static void tell_all(struct reader *r)
+{
+	for (size_t i = 1; i < r->told_count; i++) {
+		struct told moved = r->told[i];
+		size_t at = i;
+		for (; at > 0 && is_after(&r->told[at - 1], &moved); at--)
+			r->told[at] = r->told[at - 1];
+		r->told[at] = moved;
+	}
+	for (size_t i = 0; i < r->told_count; i++)
+		r->source->mistake(r->source->to, r->told[i].text);
+	if (r->mistakes >= CONF_MISTAKES_MAX)
 		r->source->mistake(r->source->to, S("there may be more mistakes"));
 }
 
@@ -287,10 +317,25 @@ static void read_sections(struct reader *r)
 	}
 }
 
+/* Whether the line begins with blanks among which there is a tab: YAML 1.2 6.1. */
+static bool has_tab_indent(str text, size_t line)
+{
+	str rest = text, at = S("");
+	for (size_t i = 0; i <= line; i++)
+		if (!str_word(&rest, '\n', &at))
+			return false;
+	return str_find(str_slice(at, 0, char_run(CH_WSP, at)), '\t') != STR_NONE;
+}
+
 static void not_yaml(struct reader *r, const yaml_parser_t *parser)
 {
 	const char *problem = parser->problem != NULL ? parser->problem : "the text cannot be read";
 	r->unreadable = true;
+	if (parser->error == YAML_SCANNER_ERROR && has_tab_indent(r->source->text, parser->problem_mark.line)) {
+		mistake(r, (long)parser->problem_mark.line + 1,
+			"this is not YAML: tabs are not allowed for indentation; use spaces");
+		return;
+	}
 	mistake(r, parser->error == YAML_READER_ERROR ? 0 : (long)parser->problem_mark.line + 1, "this is not YAML: %s",
 		problem);
 }
@@ -359,6 +404,7 @@ err conf_read(const struct conf_source *source, struct arena *a, struct conf *ou
 			mistake(&r, 0, "%s.%s must be set: %s", conf_settings[i].section, conf_settings[i].name,
 				conf_settings[i].help);
 	(void)conf_check(&conf, contradiction, &r); /* each is counted as it is told */
+	tell_all(&r);
 	if (r.memory || arena_spent(a))
 		return FAIL(MEMORY);
 	if (r.mistakes > 0 && !source->forgiving)

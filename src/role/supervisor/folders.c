@@ -226,6 +226,11 @@ err folder_read(const struct file_wanted *file, struct arena *a, str *out, struc
 		return missing ? FAIL(ABSENT) : FAIL(SYSTEM);
 	}
 	err e = fstat(fd, &st) == 0 ? OK : FAIL(SYSTEM);
+	if (!failed(e) && S_ISDIR(st.st_mode)) {
+		buf_addf(reason, "%s is a folder; a file is wanted", file->name);
+		close(fd);
+		return FAIL(SYSTEM);
+	}
 	bool others = (st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & OTHERS_ANY) != 0;
 	if (!failed(e) && file->secret && others) {
 		buf_addf(reason, "%s can be read by others; it must belong to %s, with mode 600", file->name,

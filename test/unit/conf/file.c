@@ -103,10 +103,22 @@ static const struct {
 	  "administrator: root\n",
 		NULL,
 		"f:2: server.hostname: \"-a.example\" is not a host name\n"
-		"f:5: server.administrator: \"root\" is not a mail address\n"
 		"f:3: server.services: there is no service \"qmtp\"; did you mean \"smtp\"?\n"
 		"f:3: server.services: \"imap\" stands there twice\n"
-		"f:4: server.listen: \"localhost\" is not an IP address\n" },
+		"f:4: server.listen: \"localhost\" is not an IP address\n"
+		"f:5: server.administrator: \"root\" is not a mail address\n" },
+	/* whatever finds them: in the order of the lines, what stands in none behind */
+	{ "server:\n  listen: [localhost]\nsmtp:\n  errors_max: many\n", "log.x=1",
+		"f:2: server.listen: \"localhost\" is not an IP address\n"
+		"f:4: smtp.errors_max: \"many\" is not a number from 1 to 1000\n"
+		"--set: log has no setting \"x\"\n"
+		"f: server.hostname must be set: Name of this server: in greetings, Received fields and "
+		"certificates.\n" },
+	{ HOST "smtp:\n\terrors_max: 1\n", NULL,
+		"f:3: this is not YAML: tabs are not allowed for indentation; use spaces\n" },
+	{ HOST "smtp:\n  errors_max: 1\n  \treceived_max: 20\n", NULL,
+		"f:4: this is not YAML: tabs are not allowed for indentation; use spaces\n" },
+	{ HOST "smtp: @\n", NULL, "f:2: this is not YAML: found character that cannot start any token\n" },
 	{ HOST "accounts:\n  uids: 5-3\n  subaddress_separator: \"@\"\n", NULL,
 		"f:3: accounts.uids: \"5-3\" is not a range of user numbers from 1000 on, as 200000-299999\n"
 		"f:4: accounts.subaddress_separator: \"@\" cannot separate; it may be + - = _ or #\n" },
