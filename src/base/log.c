@@ -10,8 +10,15 @@ static const struct {
 #undef EVENT
 };
 
+static const char *const german[LOG_EVENTS] = {
+#define ALARM(event, words) [EV_##event] = words,
+#include "base/alarms.def"
+#undef ALARM
+};
+
 const char *log_event_name(enum log_event event) { return events[event].name; }
 const char *log_event_text(enum log_event event) { return events[event].text; }
+const char *log_event_german(enum log_event event) { return german[event]; }
 enum log_level log_event_level(enum log_event event) { return events[event].level; }
 
 const char *log_level_name(enum log_level level)

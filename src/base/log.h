@@ -71,5 +71,7 @@ void log_write(const struct log *log, enum log_event event, const struct log_fie
 
 const char *log_event_name(enum log_event event);
 const char *log_event_text(enum log_event event);
+/* What an event of level ALARM means, in German; NULL for all others. */
+const char *log_event_german(enum log_event event);
 enum log_level log_event_level(enum log_event event);
 const char *log_level_name(enum log_level level);

@@ -3,10 +3,7 @@
 
 enum { SURROGATE_FIRST = 0xd800, SURROGATE_LAST = 0xdfff, HIGHEST = 0x10ffff };
 
-static bool is_character(uint32_t c)
-{
-	return c <= HIGHEST && (c < SURROGATE_FIRST || c > SURROGATE_LAST);
-}
+static bool is_character(uint32_t c) { return c <= HIGHEST && (c < SURROGATE_FIRST || c > SURROGATE_LAST); }
 
 /* How many bytes follow this first one, and the lowest character that needs them all. */
 static bool first_byte(unsigned char byte, size_t *more, uint32_t *bits, uint32_t *lowest)
@@ -49,6 +46,17 @@ bool str_is_utf8(str s)
 	while (utf8_take(&s, &ignored))
 		continue;
 	return s.n == 0;
+}
+
+str str_begin_utf8(str s, size_t most)
+{
+	enum { MORE_MAX = 3 }; /* bytes behind the first of a character */
+	if (s.n <= most)
+		return s;
+	for (size_t back = 0; back <= MORE_MAX && back < most; back++)
+		if (((unsigned char)s.p[most - back] & 0xc0) != 0x80)
+			return str_slice(s, 0, most - back);
+	return str_slice(s, 0, most);
 }
 
 void buf_utf8(struct buf *b, uint32_t c)

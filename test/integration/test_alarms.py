@@ -33,6 +33,9 @@ def test_alarms_are_mailed():
         for login in ("kx77-anna", "kx78-bert"):
             text = texts(s, login)
             assert text.count("Subject: Alarm: relay_network") == 1, text
+            assert "meldet einen Alarm" in text and "raises an alarm" in text
+            assert "Ein Netz wurde abgewiesen, das vielleicht eine Zeile in relay_networks braucht." in text
+            assert "a network that may need a line in relay_networks was refused" in text
             assert "siegel alarm list" in text and "127.0.0" in text and "Auto-Submitted: auto-generated" in text
         assert "Subject: Alarm" not in texts(s, "kx79-cleo")
         assert len(s.objects("alarm", "list")) == 1

@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "base/utf8.h"
 #include "os/clock.h"
 #include "os/random.h"
 
@@ -12,7 +13,15 @@
 #include "ipc/conversation.h"
 
 /* A logger that was taken over is held to this many. */
-enum { MAILS_AN_HOUR = 60, HOUR_MS = 3600000, NUMBER = 16, TEXT_ROOM = 6000, RECORDS_ROOM = 40000, TOKEN_ROOM = 33 };
+enum {
+	MAILS_AN_HOUR = 60,
+	HOUR_MS = 3600000,
+	NUMBER = 16,
+	TEXT_ROOM = 6000,
+	RECORDS_ROOM = 40000,
+	TOKEN_ROOM = 33,
+	LINE = 200
+};
 
 struct mail {
 	struct directory_role *r;
@@ -84,11 +93,16 @@ static void write_text(const struct directory_role *r, enum log_event event, str
 	write_head(r, server->administrator.n > 0 ? server->administrator : server->deputy, token, b);
 	buf_addf(b, "Subject: Alarm: %s (%.*s)\r\n", log_event_name(event), ARG(server->hostname));
 	write_kind(b);
-	buf_addf(b, "Der Mailserver %.*s meldet einen Alarm, den sich jemand ansehen muss.\r\n", ARG(server->hostname));
+	const char *german = log_event_german(event);
+	buf_addf(b, "Der Mailserver %.*s meldet einen Alarm, den sich jemand ansehen muss:\r\n\r\n  %s\r\n\r\n",
+		ARG(server->hostname), german != NULL ? german : log_event_text(event));
 	buf_addf(b, "The mail server %.*s raises an alarm that a person must look at:\r\n\r\n  %s\r\n\r\n",
 		ARG(server->hostname), log_event_text(event));
-	for (size_t i = 0; i < entry.n; i += 200) /* lines have limits: RFC 5322 2.1.1 */
-		buf_addf(b, "%.*s\r\n", ARG(str_slice(entry, i, i + 200)));
+	while (entry.n > 0) { /* lines have limits: RFC 5322 2.1.1 */
+		str line = str_begin_utf8(entry, LINE);
+		buf_addf(b, "%.*s\r\n", ARG(line));
+		entry = str_after(entry, line.n);
+	}
 	buf_add(b, S("\r\nAlle offenen Alarme / all open alarms:  siegel alarm list\r\n"
 		     "Erledigt / done:                        siegel alarm ack NUMBER\r\n"));
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/cur.h"
+#include "base/utf8.h"
 #include "os/fd.h"
 
 enum { HOUR_MS = 3600000, FILE_MAX_BYTES = ALARMS_MAX * (ALARM_TEXT_MAX + 128) };
@@ -28,7 +29,7 @@ bool alarms_add(struct alarms *a, enum log_event event, str line, int64_t utc_ms
 	if (a->count == ALARMS_MAX)
 		memmove(&a->entry[0], &a->entry[1], sizeof a->entry[0] * --a->count);
 	struct alarm_entry *new = &a->entry[a->count++];
-	line = str_slice(line, 0, ALARM_TEXT_MAX);
+	line = str_begin_utf8(line, ALARM_TEXT_MAX);
 	*new = (struct alarm_entry){ .number = ++a->last_number,
 		.times = 1,
 		.first_ms = utc_ms,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/random.h"
@@ -83,7 +84,7 @@ void logger_take(
 	if (level == LOG_ALARM) {
 		str entry = str_slice(buf_str(&line), 0, line.n - 1);
 		if (alarms_add(&l->alarms, event, entry, origin->utc_ms))
-			tell(l, event, str_slice(entry, 0, ALARM_TEXT_MAX));
+			tell(l, event, str_begin_utf8(entry, ALARM_TEXT_MAX));
 		IGNORE(alarms_save(&l->alarms)); /* it stands in the log as well */
 	}
 	if (line.n > l->output.room - l->output.n)

@@ -57,11 +57,34 @@ static void every_character_both_ways(void **state)
 	}
 }
 
+static void cut_between_characters(void **state)
+{
+	static const struct {
+		str text;
+		size_t most, want;
+	} cuts[] = {
+		{ S("abc"), 3, 3 }, { S("abc"), 2, 2 }, { S("abc"), 0, 0 },
+		{ S("a\xc3\xbc"
+		    "b"),
+			2, 1 },
+		{ S("a\xc3\xbc"
+		    "b"),
+			3, 3 },
+		{ S("\xe2\x82\xac\xe2\x82\xac"), 5, 3 }, { S("\xe2\x82\xac\xe2\x82\xac"), 4, 3 },
+		{ S("ab\xf0\x9f\x98\x80"), 5, 2 }, { S("\xf0\x9f\x98\x80"), 3, 3 }, /* nothing is no progress */
+		{ S("\x80\x80\x80\x80\x80\x80\x80\x80"), 6, 6 },                    /* not UTF-8 */
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cuts); i++)
+		assert_int_equal(str_begin_utf8(cuts[i].text, cuts[i].most).n, cuts[i].want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strictly),
 		cmocka_unit_test(every_character_both_ways),
+		cmocka_unit_test(cut_between_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
