@@ -251,6 +251,15 @@ static void post(struct delivery *d, err (*run)(struct job *, struct spool *), v
 
 void delivery_done(struct delivery *d) { post(d, run_remove, remove_file); }
 
+static err run_hold(struct job *j, struct spool *spool)
+{
+	const struct delivery *d = (struct delivery *)j;
+	bool changed;
+	return spool_hold(spool, d->message->row.id, d->position, &changed);
+}
+
+static void delivery_hold(struct delivery *d) { post(d, run_hold, NULL); }
+
 /* Doubles from the second attempt on, with up to an eighth more, so that what failed together does not come together. */
 static int64_t retry_ms(const struct queue *q, unsigned attempts)
 {
@@ -296,7 +305,7 @@ static err load_row(void *to, const struct spool_message *row, const struct spoo
 {
 	struct load *l = to;
 	l->rows++;
-	if (l->cut || (l->bytes > 0 && l->bytes + row->size > LOAD_BYTES && (row->flags & SPOOL_FILE) == 0)) {
+	if (l->cut || (l->bytes > 0 && l->bytes + row->size > LOAD_BYTES)) {
 		l->cut = true;
 		return OK;
 	}
@@ -315,7 +324,7 @@ static err load_row(void *to, const struct spool_message *row, const struct spoo
 		.address = arena_copy(m->arena, r->address),
 		.detail = arena_copy(m->arena, r->detail),
 	};
-	l->bytes += m->body.large ? 0 : (size_t)row->size;
+	l->bytes += (size_t)row->size;
 	*l->end = m;
 	l->end = &m->younger;
 	l->after_message = row->id;
@@ -336,14 +345,8 @@ static void load_drop(struct load *l)
 
 static err load_bodies(struct load *l, struct spool *spool)
 {
-	for (struct message *m = l->first; m != NULL; m = m->younger) {
-		if (m->body.large)
-			continue;
-		m->body.arena = arena_new("body", LOAD_BUDGET);
-		err e = spool_body(spool, m->row.id, m->body.arena, &m->body.whole);
-		if (failed(e) && e.code != ERR_ABSENT)
-			return e;
-	}
+	for (struct message *m = l->first; m != NULL; m = m->younger)
+		TRY(body_load(&m->body, &m->row, spool, LOAD_BUDGET));
 	return OK;
 }
 
@@ -380,7 +383,10 @@ static void load_take(struct account *a, struct message *m)
 	else if (!m->body.large)
 		body_take(&m->body, &q->pool, &bytes, m->body.whole);
 	enter(d, a);
-	if (lost) {
+	if (m->body.damaged) {
+		message_damaged(m);
+		delivery_hold(d);
+	} else if (lost) {
 		LOG(&q->service->log, store_damaged, F_TEXT("store", S("spool/queue.db")),
 			F_TEXT("reason", S("a message has no body")));
 		delivery_defer(d, S("its body is missing in the spool"));

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "os/fd.h"
 #include "store/spool/file.h"
 
@@ -107,6 +108,7 @@ err body_add(struct body *b, struct body_pool *pool, const uint8_t number[SPOOL_
 		TRY(spool_file_write(b->fd, bytes));
 	}
 	b->size += bytes.n;
+	b->checksum = checksum_add(b->checksum, bytes);
 	return OK;
 }
 
@@ -152,6 +154,20 @@ static err memory_file(const struct body *b, int *fd)
 	lseek(made, 0, SEEK_SET);
 	*fd = made;
 	return OK;
+}
+
+err body_load(struct body *b, const struct spool_message *m, struct spool *spool, size_t budget)
+{
+	bool sound = true;
+	if (b->large) {
+		err e = spool_file_check(m, &sound);
+		b->damaged = !failed(e) && !sound; /* what cannot be read at all is found when it is sent */
+		return OK;
+	}
+	b->arena = arena_new("body", budget);
+	err e = spool_body(spool, m->id, b->arena, &b->whole);
+	b->damaged = !failed(e) && !spool_is_sound(m, b->whole);
+	return e.code == ERR_ABSENT ? OK : e;
 }
 
 err body_descriptor(const struct body *b, const uint8_t number[SPOOL_NUMBER], int *fd)

@@ -20,6 +20,8 @@ struct body {
 	struct body_chunk *first, *last;
 	str whole; /* in one piece, after body_end(), unless large */
 	uint64_t size;
+	uint32_t checksum; /* of what came in so far */
+	bool damaged;      /* read from the store: not what came in */
 	size_t held;
 	bool kept;  /* counts as kept, no longer as coming */
 	bool large; /* is a file, or will be */
@@ -37,6 +39,8 @@ err body_end(struct body *b, struct body_pool *pool);
  * ERR_DISK_FULL, ERR_STORAGE, ERR_EXISTS. */
 err body_write(struct body *b, const uint8_t number[SPOOL_NUMBER]);
 err body_sync(struct body *b);
+/* In the writer: reads the body of a stored message, or looks at its file. One that the store does not have stays absent. */
+err body_load(struct body *b, const struct spool_message *m, struct spool *spool, size_t budget);
 /* A descriptor for reading only, of bytes that nobody can change any more. ERR_SYSTEM, ERR_STORAGE, ERR_ABSENT. */
 err body_descriptor(const struct body *b, const uint8_t number[SPOOL_NUMBER], int *fd);
 /* The message is stored: the memory counts as kept. False: there is no room for that. */

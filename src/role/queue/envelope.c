@@ -54,6 +54,20 @@ struct log message_log(const struct message *m, char room[NUMBER_TEXT])
 	return log;
 }
 
+void message_damaged(const struct message *m)
+{
+	char name[NUMBER_TEXT];
+	const struct log log = message_log(m, name);
+	LOG(&log, store_failed, F_TEXT("store", S("spool")),
+		F_TEXT("reason", S("the body of a message is not the one that came in")));
+	LOG(&log, alarm, F_TEXT("kind", S("store_failed")),
+		F_TEXT("reason", S("the body of a message in the spool is not the one that came in; the message is "
+				   "held and kept")),
+		F_TEXT("advice", S("look at the disk; siegel queue release --id lets it be looked at again, siegel "
+				   "queue delete --id "
+				   "removes it")));
+}
+
 err message_begin(struct message *m, str trace)
 {
 	char room[BEGINNING_ROOM];

@@ -72,7 +72,7 @@ static struct share share_of_row(struct message *m, const struct spool_remote *r
 static err load_row(void *to, const struct spool_message *m, const struct spool_remote *row)
 {
 	struct load *l = to;
-	size_t bytes = (m->flags & SPOOL_FILE) == 0 ? (size_t)m->size : 0;
+	size_t bytes = (size_t)m->size;
 	l->rows++;
 	struct group *g = l->last;
 	bool fits = g != NULL && g->message->row.id == m->id && g->count < PARCEL_RECIPIENTS_MAX;
@@ -113,15 +113,8 @@ static void load_drop(struct load *l)
 
 static err load_bodies(struct load *l, struct spool *spool)
 {
-	for (struct group *g = l->first; g != NULL; g = g->next) {
-		struct body *b = &g->message->body;
-		if (b->large)
-			continue;
-		b->arena = arena_new("body", BODY_BUDGET);
-		err e = spool_body(spool, g->message->row.id, b->arena, &b->whole);
-		if (failed(e) && e.code != ERR_ABSENT)
-			return e;
-	}
+	for (struct group *g = l->first; g != NULL; g = g->next)
+		TRY(body_load(&g->message->body, &g->message->row, spool, BODY_BUDGET));
 	return OK;
 }
 
@@ -175,6 +168,8 @@ static void load_take(struct load *l, struct group *g)
 		if (!m->body.large && !lost)
 			body_take(&m->body, &r->q->pool, &bytes, m->body.whole);
 		parcel_enter(p, r);
+		if (m->body.damaged)
+			parcel_hold(p, r);
 	}
 	arena_free(&bytes);
 	message_release(m);
@@ -271,7 +266,9 @@ static err fetch_run(struct job *j, struct spool *spool)
 	if (p->body_arena == NULL)
 		p->body_arena = arena_new("body", BODY_BUDGET);
 	arena_reset(p->body_arena);
-	return spool_body(spool, p->message->row.id, p->body_arena, &p->body);
+	TRY(spool_body(spool, p->message->row.id, p->body_arena, &p->body));
+	p->is_damaged = !spool_is_sound(&p->message->row, p->body);
+	return OK;
 }
 
 static void fetch_done(struct job *j)
@@ -280,6 +277,8 @@ static void fetch_done(struct job *j)
 	struct remote *r = p->message->q->remote;
 	struct mail *m = p->mail;
 	parcel_move(p, PARCEL_WAITING, true);
+	if (!failed(j->e) && p->is_damaged)
+		parcel_hold(p, r);
 	if (failed(j->e)) {
 		arena_free(&p->body_arena);
 		p->body = NO_STR;

@@ -279,6 +279,11 @@ static struct notice_quote quote_of(const struct notice *n, struct spool *spool,
 	const struct spool_message *m = n->about;
 	struct notice_quote q = { .text = S("") };
 	err e = (m->flags & SPOOL_FILE) != 0 ? read_file(m, a, &q.text) : spool_body(spool, m->id, a, &q.text);
+	bool sound = !failed(e) && (m->flags & SPOOL_FILE) == 0 && spool_is_sound(m, q.text);
+	if (!failed(e) && (m->flags & SPOOL_FILE) != 0)
+		e = spool_file_check(m, &sound);
+	if (!failed(e) && !sound)
+		e = FAIL(DAMAGED); /* another's bytes, perhaps */
 	if (failed(e))
 		q.text = S("");
 	/* RFC 3461 6.2: the whole only when it failed. */

@@ -48,6 +48,7 @@ struct parcel {
 	bool has_job;    /* is in the table of jobs */
 	bool has_body;   /* the message keeps its body for it */
 	bool is_last;    /* the message went with it */
+	bool is_damaged; /* its body is not the one that came in: it is being held */
 	struct parcel *next_failed;
 	bool is_owed; /* the sender waits to hear that its result is stored */
 	str body;     /* fetched */
@@ -172,6 +173,8 @@ void backoff_forget(struct mail *mail, struct remote *r);
 void parcel_settle(struct parcel *p, struct remote *r);
 /* It could not even be tried, for a reason of our own. */
 void parcel_defer(struct parcel *p, struct remote *r, str reason);
+/* Its body is not the one that came in: all its recipients are held, and somebody is told. It waits, or is being fetched. */
+void parcel_hold(struct parcel *p, struct remote *r);
 
 /* ---- overdue.c ---- */
 

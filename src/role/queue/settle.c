@@ -44,6 +44,8 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 {
 	int64_t id = p->message->row.id;
 	bool last = false;
+	if (p->is_damaged)
+		return spool_hold(spool, id, s->position, &last);
 	if (s->kind == OUTCOME_DEFERRED)
 		return spool_remote_defer(spool, id, s->position, s->due, &s->why);
 	TRY(spool_remove(spool, id, s->position, &last));
@@ -78,7 +80,7 @@ static err run(struct job *j, struct spool *spool)
 {
 	struct parcel *p = (struct parcel *)j;
 	p->is_last = false;
-	if (notice_is_allowed(&p->message->row)) {
+	if (!p->is_damaged && notice_is_allowed(&p->message->row)) {
 		TRY(run_notice(p, NOTICE_FAILED, spool));
 		TRY(run_notice(p, NOTICE_SUCCESS, spool));
 	}
@@ -175,7 +177,7 @@ static void done(struct job *j)
 		loop_timer_start(r->q->service->loop, &r->failed_timer, FAILED_MS, try_again, r);
 		return;
 	}
-	if (!failed(j->e)) {
+	if (!failed(j->e) && !p->is_damaged) {
 		for (size_t i = 0; i < p->count; i++)
 			log_share(p, &p->shares[i]);
 		if (log_notices(p))
@@ -198,6 +200,16 @@ void parcel_settle(struct parcel *p, struct remote *r)
 		decide(r, p, &p->shares[i]);
 	/* At once: until it is stored only the sender, which may die, can say it again. */
 	p->job = (struct job){ .run = run, .committed = committed, .done = done };
+	r->settles++;
+	writer_post(r->q->writer, &p->job);
+}
+
+void parcel_hold(struct parcel *p, struct remote *r)
+{
+	message_damaged(p->message);
+	p->is_damaged = true;
+	parcel_move(p, PARCEL_SETTLING, false);
+	p->job = (struct job){ .run = run, .done = done, .lazy = true };
 	r->settles++;
 	writer_post(r->q->writer, &p->job);
 }

@@ -105,6 +105,8 @@ static void order_remote(struct message *m)
 void store(struct message *m)
 {
 	order_remote(m);
+	m->row.has_checksum = true;
+	m->row.checksum = m->body.checksum;
 	m->job = (struct job){ .run = run, .done = done };
 	if (m->body.large) {
 		m->row.flags |= SPOOL_FILE;

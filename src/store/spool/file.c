@@ -2,12 +2,15 @@
 #include "store/spool/file.h"
 
 #include "base/buf.h"
+#include "base/checksum.h"
 #include "os/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+enum { PIECE = 16 << 10 };
 
 bool (*spool_file_fault)(bool sync) = NULL;
 
@@ -110,6 +113,25 @@ err spool_file_open(const uint8_t number[SPOOL_NUMBER], int *fd)
 	if (opened < 0)
 		return why();
 	*fd = opened;
+	return OK;
+}
+
+err spool_file_check(const struct spool_message *m, bool *sound)
+{
+	char room[PIECE];
+	uint64_t size = 0;
+	uint32_t sum = 0;
+	ssize_t n;
+	int fd = -1;
+	TRY(spool_file_open(m->number, &fd));
+	while ((n = read(fd, room, sizeof room)) > 0 && size <= m->size) {
+		sum = checksum_add(sum, str_from(room, (size_t)n));
+		size += (uint64_t)n;
+	}
+	err e = n < 0 ? why() : OK;
+	fd_close(&fd);
+	TRY(e);
+	*sound = size == m->size && (!m->has_checksum || sum == m->checksum);
 	return OK;
 }
 

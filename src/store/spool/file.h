@@ -14,6 +14,8 @@ err spool_file_sync(int fd);
 err spool_folder_sync(void);
 /* For reading only. ERR_ABSENT, ERR_STORAGE. */
 err spool_file_open(const uint8_t number[SPOOL_NUMBER], int *fd);
+/* Whether it holds the body that came in, as far as size and checksum tell. ERR_ABSENT, ERR_STORAGE: it cannot be read. */
+err spool_file_check(const struct spool_message *m, bool *sound);
 void spool_file_remove(const uint8_t number[SPOOL_NUMBER]);
 
 /* Bytes that the file system still gives to us. ERR_STORAGE. */

@@ -11,7 +11,7 @@ enum {
 	SPOOL_OPERATIONS
 };
 
-enum { SPOOL_MESSAGE_COLUMNS = 10 };
+enum { SPOOL_MESSAGE_COLUMNS = 11 };
 enum { ADDRESS_MAX = 320, DETAIL_MAX = 64, ORCPT_MAX = 500, ENVID_MAX = 100, DOMAIN_MAX = 255, REASON_MAX = 400 };
 enum { SPOOL_PAGE = 8192 }; /* bytes of a page of queue.db */
 

@@ -2,6 +2,7 @@
 /* The named operations on messages and their recipients. What is read is checked as if a stranger had written it: the
  * disk is one. */
 #include "base/buf.h"
+#include "base/checksum.h"
 #include "store/spool/internal.h"
 
 /* Who submitted it is one number: an account's, or that of a local user plus 1 above all of these. */
@@ -16,6 +17,10 @@ static str present(str s) { return s.p != NULL ? s : S(""); }
 err spool_add(struct spool *spool, struct spool_message *m, str bytes)
 {
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_message_add);
+	if (!m->has_checksum && (m->flags & SPOOL_FILE) == 0) {
+		m->has_checksum = true;
+		m->checksum = checksum_add(0, bytes);
+	}
 	sql_bind_number(st, spool->next);
 	sql_bind_bytes(st, str_from((const char *)m->number, SPOOL_NUMBER));
 	sql_bind_text(st, present(m->sender));
@@ -26,6 +31,7 @@ err spool_add(struct spool *spool, struct spool_message *m, str bytes)
 	sql_bind_number(st, m->body);
 	sql_bind_number(st, m->ret);
 	sql_bind_text(st, present(m->envid));
+	sql_bind_number(st, m->has_checksum ? (int64_t)m->checksum : -1);
 	TRY(sql_run(st));
 	m->id = spool->next++;
 	if ((m->flags & SPOOL_FILE) != 0)
@@ -89,6 +95,11 @@ err spool_read_message(struct sql_statement *st, struct spool_message *out)
 		     spool_read_text(st, 9, ENVID_MAX, &m.envid) && m.received >= 0;
 	if (!sound)
 		return FAIL(DAMAGED);
+	int64_t checksum = sql_column_number(st, 10);
+	if (checksum < -1 || checksum > UINT32_MAX)
+		return FAIL(DAMAGED);
+	m.has_checksum = checksum >= 0;
+	m.checksum = m.has_checksum ? (uint32_t)checksum : 0;
 	memcpy(m.number, number.p, SPOOL_NUMBER);
 	m.account = account <= LOCAL_USERS ? (uint32_t)account : 0;
 	m.local = account > LOCAL_USERS ? (uint32_t)(account - LOCAL_USERS) : 0;
@@ -166,6 +177,11 @@ err spool_waiting(struct spool *spool, uint32_t account, int64_t message, unsign
 	}
 	sql_done(st);
 	return e;
+}
+
+bool spool_is_sound(const struct spool_message *m, str body)
+{
+	return body.n == m->size && (!m->has_checksum || checksum_add(0, body) == m->checksum);
 }
 
 err spool_body(struct spool *spool, int64_t message, struct arena *a, str *out)

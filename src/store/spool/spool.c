@@ -58,6 +58,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX recipient_braked ON recipient (message) WHERE state = 4;",
 	/* From here on message.account may name a local user (message.c). */
 	"CREATE INDEX message_local ON message (account) WHERE account > 4294967295;",
+	/* Of the body: SQLite does not see that a page of it was changed. -1: it came in before there was one. */
+	"ALTER TABLE message ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;",
 };
 /* clang-format on */
 

@@ -48,6 +48,8 @@ struct spool_message {
 	uint64_t size;
 	unsigned flags;
 	unsigned body, ret; /* as in MAIL: BODY=, RET= */
+	bool has_checksum;  /* not, where an older version took it in */
+	uint32_t checksum;  /* of the body: base/checksum.h */
 	str envid;
 };
 
@@ -89,7 +91,7 @@ err spool_tidy(struct spool *spool, bool is_quiet);
 /* Whether that would do anything. */
 bool spool_is_untidy(const struct spool *spool, bool is_quiet);
 
-/* Gives the message its id. bytes: its body, unless SPOOL_FILE. ERR_EXISTS: the number is taken, nothing was changed. */
+/* Gives the message its id, and a checksum unless it has one or is a file. bytes: its body, unless SPOOL_FILE. ERR_EXISTS: the number is taken, nothing was changed. */
 err spool_add(struct spool *spool, struct spool_message *m, str bytes);
 err spool_add_recipient(struct spool *spool, int64_t message, const struct spool_recipient *r);
 
@@ -111,7 +113,9 @@ err spool_accounts(struct spool *spool, const struct spool_account_rows *rows);
 /* What waits for an account behind a position, in the order of its coming, at most so many. */
 err spool_waiting(struct spool *spool, uint32_t account, int64_t message, unsigned position, unsigned most,
 	const struct spool_delivery_rows *rows);
-/* The body from the database, copied. ERR_ABSENT. */
+/* Whether this is the body that came in, as far as size and checksum tell. */
+bool spool_is_sound(const struct spool_message *m, str body);
+/* The body from the database, copied. ERR_ABSENT. The caller looks whether it is sound. */
 err spool_body(struct spool *spool, int64_t message, struct arena *a, str *out);
 
 /* The delivery is done. *last: the message went with it; its file, if it has one, is to be removed after the commit. */

@@ -210,6 +210,34 @@ static void test_large_body(void **state)
 
 /* ---- what an administrator does ---- */
 
+/* It is held and kept: it must not arrive as something else, nor come back. */
+static void test_body_that_changed(void **state)
+{
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, S("Subject: a\r\n\r\nfirst mark\r\n"));
+	submit(&session, 2, &to_bob, S("Subject: b\r\n\r\nsecond mark\r\n"));
+	house_close();
+	spoil(S("first mark"));
+	house_open(NULL);
+	open_sender(10);
+	hear_job(&j);
+	assert_memory_equal(j.transaction.bytes, number_of(2).bytes, NUMBER_BYTES);
+	answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	session = house_session(&house.receiver);
+	submit(&session, 3, &to_bob, BODY);
+	hear_job(&j); /* and not the first */
+	assert_memory_equal(j.transaction.bytes, number_of(3).bytes, NUMBER_BYTES);
+	answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	wait_for(1);
+	assert_int_equal(house.events[EV_store_failed], 1);
+	assert_int_equal(house.events[EV_alarm], 1);
+	assert_int_equal(house.events[EV_notice_made] + house.events[EV_message_failed], 0);
+	house_close();
+}
+
 static void test_commands(void **state)
 {
 	struct job j;
@@ -282,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_restart_with_many, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_large_body, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_commands, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_body_that_changed, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_held, house_enter, house_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CRC-32C (RFC 9260 appendix A): finds what a disk or a fault of memory made of bytes. No protection against somebody who
+ * changes them on purpose, since he can change the sum as well. */
+#pragma once
+#include "base/str.h"
+
+/* The sum of bytes that came in pieces: begin with 0, give each result to the next call. */
+uint32_t checksum_add(uint32_t sum, str bytes);
