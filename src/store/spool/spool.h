@@ -91,7 +91,8 @@ err spool_tidy(struct spool *spool, bool is_quiet);
 /* Whether that would do anything. */
 bool spool_is_untidy(const struct spool *spool, bool is_quiet);
 
-/* Gives the message its id, and a checksum unless it has one or is a file. bytes: its body, unless SPOOL_FILE. ERR_EXISTS: the number is taken, nothing was changed. */
+/* Gives the message its id, and a checksum unless it has one or is a file. bytes: its body, unless SPOOL_FILE.
+ * ERR_EXISTS: the number is taken, nothing was changed. */
 err spool_add(struct spool *spool, struct spool_message *m, str bytes);
 err spool_add_recipient(struct spool *spool, int64_t message, const struct spool_recipient *r);
 
