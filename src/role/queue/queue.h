@@ -120,8 +120,7 @@ str message_name(const struct message *m, char room[NUMBER_TEXT]);
 extern const struct peer_kind directory_kind;
 /* Entries about the message name it and the session that brought it. room lives as long as the log. */
 struct log message_log(const struct message *m, char room[NUMBER_TEXT]);
-/* Its body in the spool is not the one that came in: says so. The caller holds it. */
-void message_damaged(const struct message *m);
+void message_damaged(const struct message *m); /* says that its body is not the one that came in; the caller holds it */
 /* Begins the body: Return-Path for mailboxes of ours (RFC 5321 4.4), then the trace fields. Errors of body_add(). */
 err message_begin(struct message *m, str trace);
 

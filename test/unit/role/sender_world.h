@@ -142,6 +142,15 @@ static void connect_queue(struct world *w)
 	sender_channel(&w->fake.service, S("queue"), 0, 0, ends[1]);
 }
 
+/* A sender lives as long as its process; these are remembered, so that none counts as lost. */
+static void remember(struct sender *sender)
+{
+	static struct sender *all[100];
+	static size_t count;
+	assert_true(count < COUNT(all));
+	all[count++] = sender;
+}
+
 static void world_open(struct world *w, const char *const *settings)
 {
 	char line[100];
@@ -153,6 +162,7 @@ static void world_open(struct world *w, const char *const *settings)
 	struct service *s = fake_service_start(&w->fake);
 	sender_prepare(s);
 	w->sender = s->state;
+	remember(w->sender);
 	fake_service_set(&w->fake, "server.hostname=us.test");
 	fake_service_set(&w->fake, "sender.allow_private_destinations=yes");
 	fake_service_set(&w->fake, "sender.command_timeout=2");
