@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32C (RFC 9260 appendix A): finds what a disk or a fault of memory made of bytes. No protection against somebody who
+/* CRC-32C (RFC 9260 A): finds what a disk or a fault of memory made of bytes. No protection against somebody who
  * changes them on purpose, since he can change the sum as well. */
 #pragma once
 #include "base/str.h"
