@@ -6,7 +6,7 @@
 
 err peer_user_of_socket(int fd, uid_t *user)
 {
-	struct sockaddr_un own;
+	struct sockaddr_un own = { .sun_family = AF_UNSPEC };
 	struct ucred who;
 	socklen_t length = sizeof own, size = sizeof who;
 	if (getsockname(fd, (struct sockaddr *)&own, &length) != 0 || own.sun_family != AF_UNIX ||

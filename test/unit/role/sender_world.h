@@ -142,13 +142,14 @@ static void connect_queue(struct world *w)
 	sender_channel(&w->fake.service, S("queue"), 0, 0, ends[1]);
 }
 
-/* A sender lives as long as its process; these are remembered, so that none counts as lost. */
-static void remember(struct sender *sender)
+/* What a sender has lives as long as its process, but here one after the other stands in the same place: what each had is
+ * remembered, so that none of it counts as lost. */
+static void remember(const struct sender *sender)
 {
-	static struct sender *all[100];
+	static struct sender all[100];
 	static size_t count;
 	assert_true(count < COUNT(all));
-	all[count++] = sender;
+	all[count++] = *sender;
 }
 
 static void world_open(struct world *w, const char *const *settings)
@@ -162,7 +163,6 @@ static void world_open(struct world *w, const char *const *settings)
 	struct service *s = fake_service_start(&w->fake);
 	sender_prepare(s);
 	w->sender = s->state;
-	remember(w->sender);
 	fake_service_set(&w->fake, "server.hostname=us.test");
 	fake_service_set(&w->fake, "sender.allow_private_destinations=yes");
 	fake_service_set(&w->fake, "sender.command_timeout=2");
@@ -188,5 +188,6 @@ static void world_close(struct world *w)
 	channel_close(&w->queue);
 	channel_close(&w->resolver);
 	tls_server_free(&w->server.tls);
+	remember(w->sender);
 	fake_service_end(&w->fake);
 }
