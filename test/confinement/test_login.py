@@ -171,8 +171,8 @@ def test_frontdoor_brings_a_session_as_if_logged_in(world):
         assert inside.call("socketpair", 1, SOCK_STREAM, 0, ends) == 0
         near, far = struct.unpack("=ii", inside.peek(ends, 8))
         assert inside.send(channel_to(pid, greeter), wire.frame(
-            VISITOR, wire.string("imaps"), wire.flag(1), wire.string("break-out"), wire.FD, wire.flag(0), wire.flag(1)),
-            [far]) > 0
+            VISITOR, wire.string("imaps"), wire.flag(1), wire.string("break-out"), wire.FD, wire.flag(0), wire.flag(1),
+            wire.string(b"")), [far]) > 0
         text = b"f1 SELECT INBOX\r\nf2 FETCH 1 BODY[]\r\n"
         assert inside.call("write", near, inside.data(text), len(text)) == len(text)
         said = inside.receive(near)
