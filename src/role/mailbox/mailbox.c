@@ -64,11 +64,11 @@ static void unseat(struct session_seat *seat)
 	bool is_last = --m->seated == 0, must_wake = is_last && !m->lingers;
 	m->left_at = clock_ms();
 	pthread_cond_signal(&m->left);
-	pthread_mutex_unlock(&m->lock);
 	if (is_last)
-		keeper_poke(m->keeper);
+		keeper_poke(m->keeper); /* with the lock held: stop() ends the keeper when nobody is seated */
 	if (must_wake)
 		eventfd_write(m->left_fd, 1);
+	pthread_mutex_unlock(&m->lock);
 }
 
 void mailbox_release_stream(struct session_seat *seat)
