@@ -160,7 +160,8 @@ static bool ends_line(str message, size_t at, size_t end)
 	return at + 1 < end && message.p[at] == '\r' && message.p[at + 1] == '\n';
 }
 
-/* One character, or one line end. RFC 2045 6.7 */
+/* One character, or one line end. A hyphen behind a soft line break is encoded: with what follows it, it could be a boundary,
+ * which stood in the middle of a line before. RFC 2045 6.7 */
 static void quote(struct mime_seven_bit *s, size_t end, struct buf *out)
 {
 	static const char digits[] = "0123456789ABCDEF";
@@ -173,11 +174,11 @@ static void quote(struct mime_seven_bit *s, size_t end, struct buf *out)
 	}
 	const bool blank = c == ' ' || c == '\t';
 	const bool last = s->at + 1 == end || ends_line(s->message, s->at + 1, end);
-	const bool literal = blank ? !last : c > ' ' && c < 0x7f && c != '=';
-	const size_t wide = literal ? 1 : 3;
-	if (s->column + wide > WIDTH - 1) {
+	bool literal = blank ? !last : c > ' ' && c < 0x7f && c != '=';
+	if (s->column + (literal ? 1 : 3) > WIDTH - 1) {
 		buf_add(out, S("=\r\n"));
 		s->column = 0;
+		literal = literal && c != '-';
 	}
 	if (literal) {
 		buf_byte(out, (char)c);
@@ -186,7 +187,7 @@ static void quote(struct mime_seven_bit *s, size_t end, struct buf *out)
 		buf_byte(out, digits[c >> 4]);
 		buf_byte(out, digits[c & 15]);
 	}
-	s->column += wide;
+	s->column += literal ? 1 : 3;
 	s->at++;
 }
 

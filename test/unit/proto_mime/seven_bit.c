@@ -34,6 +34,9 @@ static const struct { const char *name; str in, want; } cases[] = {
 	{ "long line",
 	  S("Content-Type: text/plain\r\n\r\n\xe4 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"),
 	  S("Content-Type: text/plain\r\n" QP "\r\n=E4 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=\r\naaaaaaaaaaaaa\r\n") },
+	{ "a boundary in the middle of a line",
+	  S("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n\xffxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx--b--\r\n--b--\r\n"),
+	  S("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" QP "\r\n=FFxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=\r\n=2D-b--\r\n--b--\r\n") },
 	{ "bare line ends",    S("Content-Type: text/plain\r\n\r\n\xe4 is a letter\nthis\rthat \r\nx\t"),
 	  S("Content-Type: text/plain\r\n" QP "\r\n=E4 is a letter=0Athis=0Dthat=20\r\nx=09") },
 };
