@@ -11,6 +11,7 @@ A zone's text is a master file (RFC 1035 5.1) without SOA and NS, its names rela
 has a DS record at its parent; INSECURE is not signed; BOGUS is signed, but the records named in `damaged` are altered
 afterwards; EXPIRED carries signatures that have run out.
 """
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -332,6 +333,25 @@ class Dns:
             self.process.terminate()
             self.process.wait(timeout=20)
             self.process = None
+
+    def processes(self):
+        """NSD's, the first one before its children."""
+        pids = [self.process.pid]
+        for pid in pids:
+            pids += map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return pids
+
+    @contextlib.contextmanager
+    def held(self):
+        """NSD answers nothing for a while; then it answers what came meanwhile, too."""
+        pids = self.processes()
+        try:
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def __exit__(self, kind, value, trace):
         if self.process is not None:

@@ -31,14 +31,13 @@ static void give_reason(struct proof *p, const char *what, str name, const char 
 
 static void enter(struct resolver *r, enum dns_validation state)
 {
-	bool is_new = r->state != state || !r->proof.settled;
+	const bool is_first = !r->proof.settled, is_new = r->state != state || is_first;
 	r->state = state;
+	r->proof.settled = true;
 	if (is_new)
 		resolver_tell(r);
-	if (!r->proof.settled) {
-		r->proof.settled = true;
+	if (is_first)
 		questions_release(r);
-	}
 }
 
 static void again(struct proof *p, int64_t milliseconds)

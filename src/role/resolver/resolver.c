@@ -177,7 +177,6 @@ void resolver_tell(struct resolver *r)
 		LOG(&r->service->log, dns_not_proved, F_TEXT("reason", reason));
 		break;
 	}
-	r->proof.settled = true;
 	for (struct requester *q = r->requesters; q != NULL; q = q->next)
 		tell(q);
 }
