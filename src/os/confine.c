@@ -53,6 +53,16 @@ static err set_limit(enum __rlimit_resource what, rlim_t value)
 	return setrlimit(what, &wanted) == 0 ? OK : FAIL(SYSTEM);
 }
 
+/* As much below the rest of the server as the row says, down to the lowest that there is. */
+static err lower_priority(int by)
+{
+	errno = 0;
+	int now = getpriority(PRIO_PROCESS, 0);
+	if (now == -1 && errno != 0)
+		return FAIL(SYSTEM);
+	return by == 0 || setpriority(PRIO_PROCESS, 0, now + by) == 0 ? OK : FAIL(SYSTEM);
+}
+
 static err set_limits(const struct confinement *c, bool own_user)
 {
 	TRY(set_limit(RLIMIT_CORE, 0));
@@ -65,9 +75,7 @@ static err set_limits(const struct confinement *c, bool own_user)
 		TRY(set_limit(RLIMIT_NPROC, (rlim_t)c->threads_max * SERVERS_MAX));
 	if (c->memory_max > 0 && !SANITIZED)
 		TRY(set_limit(RLIMIT_DATA, c->memory_max));
-	if (c->nice != 0 && setpriority(PRIO_PROCESS, 0, c->nice) != 0)
-		return FAIL(SYSTEM);
-	return OK;
+	return lower_priority(c->nice);
 }
 
 static const struct seccomp_program *program_of(const char *role)

@@ -18,7 +18,7 @@ struct confinement {
 	size_t memory_max; /* bytes of writable memory; 0: no limit */
 	unsigned files_max;
 	unsigned threads_max; /* in force where the process has a user number of its own */
-	int nice;
+	int nice; /* this much more than the server's */
 };
 
 struct confined {

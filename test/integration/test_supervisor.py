@@ -87,6 +87,23 @@ def test_each_role_has_its_own_user():
             assert os.stat(s.folder / folder).st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("more", [0, 12])
+def test_hasher_comes_last(more):
+    """Its nice value is above that of the others, and counts: the kernel compares them only within one session (autogroups).
+    What a terminal sends goes to the supervisor alone."""
+    s, nice = made(), min(os.nice(0) + more, 19)
+    try:
+        s.start(wrapper=["nice", "-n", str(more)])
+        for role, pids in s.roles().items():
+            for pid in pids:
+                wanted = min(nice + 10, 19) if role == "siegel-hasher" else nice
+                assert os.getpriority(os.PRIO_PROCESS, pid) == wanted, role
+                assert os.getsid(pid) == s.process.pid and os.getpgid(pid) == pid, role
+        s.stop()
+    finally:
+        s.clean()
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_dead_process_is_started_again(role):
     with server.Server(expected_events={"process_died", "channel_broken"}) as s:

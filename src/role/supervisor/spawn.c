@@ -55,7 +55,9 @@ static void become_program(const struct spawn *s, int null)
 	static char *const no_environment[] = { NULL };
 	sigset_t none;
 	sigemptyset(&none);
-	setsid();
+	/* Signals of a terminal are the supervisor's alone. No session of its own: the kernel shares the processors out to
+	 * sessions first (sched(7), autogroups), and no nice value would count between the roles. */
+	setpgid(0, 0);
 	if (place_descriptors(s, null) != 0 || become_user(s) != 0)
 		return;
 	sigprocmask(SIG_SETMASK, &none, NULL);
