@@ -58,7 +58,7 @@ class Session:
     def mail(self, sender):
         return self.ask(wire.QUESTIONS, wire.question(
             wire.MAIL, wire.string(sender), wire.string("client.test"), wire.flag(1), wire.number(0), wire.flag(0),
-            wire.number(0), wire.number(0), wire.string("")))
+            wire.number(0), wire.number(0), wire.string(""), wire.flag(0)))
 
     def rcpt(self, recipient):
         return self.ask(wire.QUESTIONS, wire.question(wire.RCPT, wire.string(recipient), wire.number(0), wire.string("")))

@@ -35,6 +35,13 @@ static err value_SMTPUTF8(str value, struct arena *a, struct smtp_parameters *p)
 	return value.p == NULL ? OK : FAIL(SYNTAX);
 }
 
+static err value_REQUIRETLS(str value, struct arena *a, struct smtp_parameters *p)
+{
+	(void)a;
+	(void)p;
+	return value.p == NULL ? OK : FAIL(SYNTAX);
+}
+
 static err value_RET(str value, struct arena *a, struct smtp_parameters *p)
 {
 	(void)a;

@@ -32,6 +32,7 @@ static err send_part(struct session *s, bool last, str records)
 		.ret = t->ret,
 		.held = t->held,
 		.german = is_german(s),
+		.requiretls = t->requires_tls,
 		.envid = t->envid,
 		.session = s->log.session,
 		.client = session_client(s, &client),

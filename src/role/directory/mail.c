@@ -33,6 +33,7 @@ static void open_transaction(struct session *s, const struct msg_mail *m)
 		.size = m->size,
 		.size_max = conf_of(s)->smtp.message_max,
 		.utf8 = m->utf8,
+		.requires_tls = m->requiretls,
 		.body = (uint8_t)m->body,
 		.ret = (uint8_t)m->ret,
 	};

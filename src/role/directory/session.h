@@ -50,7 +50,7 @@ struct transaction {
 	uint8_t id[TRANSACTION_ID];
 	str sender, envid;
 	uint64_t size, size_max;
-	bool utf8;
+	bool utf8, requires_tls;
 	bool held; /* what goes elsewhere waits for a person */
 	uint8_t body, ret;
 	struct recipient *first, **end;

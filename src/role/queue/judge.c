@@ -92,7 +92,9 @@ static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 	if (j->code != 250 && (j->code < 400 || j->code > 599))
 		return FAIL(SYNTAX);
 	forget(q, m);
-	m->row.flags |= (j->automatic ? SPOOL_AUTOMATIC : 0u) | (j->tls_optional ? SPOOL_TLS_OPTIONAL : 0u);
+	/* RFC 8689 4.1: whoever demands TLS in the envelope is not asked in the header whether it matters. */
+	const bool tls_optional = j->tls_optional && (m->row.flags & SPOOL_REQUIRETLS) == 0;
+	m->row.flags |= (j->automatic ? SPOOL_AUTOMATIC : 0u) | (tls_optional ? SPOOL_TLS_OPTIONAL : 0u);
 	if (j->code == 250)
 		store(m);
 	else

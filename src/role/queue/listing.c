@@ -232,6 +232,7 @@ static err add_details(
 	struct json j = json_begin(&text);
 	put_message(&j, m);
 	json_flag(&j, "smtputf8", (m->flags & SPOOL_UTF8) != 0);
+	json_flag(&j, "requiretls", (m->flags & SPOOL_REQUIRETLS) != 0);
 	json_text(&j, "envid", m->envid);
 	json_number(&j, "recipients_count", r.count);
 	TRY(add_line(l, end, &j, &text));

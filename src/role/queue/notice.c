@@ -286,8 +286,9 @@ static struct notice_quote quote_of(const struct notice *n, struct spool *spool,
 		e = FAIL(DAMAGED); /* another's bytes, perhaps */
 	if (failed(e))
 		q.text = S("");
-	/* RFC 3461 6.2: the whole only when it failed. */
-	q.whole = n->kind == NOTICE_FAILED && m->ret == SMTP_RETURN_FULL && m->size <= WHOLE_MAX && !failed(e);
+	/* RFC 3461 6.2: the whole only when it failed; RFC 8689 5: never of one that demands TLS. */
+	q.whole = n->kind == NOTICE_FAILED && m->ret == SMTP_RETURN_FULL && m->size <= WHOLE_MAX && !failed(e) &&
+		  (m->flags & SPOOL_REQUIRETLS) == 0;
 	if (q.whole)
 		return q;
 	q.text = str_slice(q.text, 0, mime_header_size(q.text));
@@ -307,7 +308,7 @@ err notice_spool(const struct notice *n, struct spool *spool)
 	};
 	random_bytes(m.number, sizeof m.number);
 	buf_hex(&token, m.number, sizeof m.number);
-	m.flags = is_global(n) ? SPOOL_UTF8 : 0;
+	m.flags = (is_global(n) ? SPOOL_UTF8 : 0u) | (n->about->flags & SPOOL_REQUIRETLS); /* RFC 8689 5 */
 	struct notice_quote quote = quote_of(n, spool, a);
 	err e = notice_write(n, &quote, m.received, buf_str(&token), &report);
 	m.size = report.n;

@@ -157,6 +157,8 @@ static bool may_begin(struct session *s, const struct smtp_envelope_argument *a)
 		reply(s, 452, "4.5.3", "enough messages for one connection, please make another");
 	else if ((a->path.traits & SMTP_PATH_UTF8) != 0 && !smtp_has(&a->parameters, SMTP_PARAMETER_SMTPUTF8))
 		reply(s, 553, "5.6.7", "that address needs SMTPUTF8"); /* RFC 6531 3.5 */
+	else if (smtp_has(&a->parameters, SMTP_PARAMETER_REQUIRETLS) && s->tls_version == NULL)
+		reply(s, 530, "5.7.10", "what demands TLS must come by TLS"); /* RFC 8689 2 */
 	else
 		return true;
 	return false;
@@ -181,7 +183,8 @@ void command_mail(struct session *s, str argument)
 		.utf8 = smtp_has(p, SMTP_PARAMETER_SMTPUTF8),
 		.body = p->body,
 		.ret = p->ret,
-		.envid = p->envid };
+		.envid = p->envid,
+		.requiretls = smtp_has(p, SMTP_PARAMETER_REQUIRETLS) };
 	group_add(s, MSG_mail,
 		&(struct question){ .utf8 = m.utf8, .binary = p->body == SMTP_BODY_BINARYMIME, .address = m.sender },
 		msg_put_mail(&s->desk->out, 0, &m));

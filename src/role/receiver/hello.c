@@ -40,6 +40,8 @@ static void extensions(struct session *s)
 	/* RFC 4954 4: only where a password would not be heard. */
 	if (s->submission && s->tls_version != NULL)
 		buf_add(&b, S("AUTH PLAIN LOGIN\n"));
+	if (s->tls_version != NULL) /* RFC 8689 2 */
+		buf_add(&b, S("REQUIRETLS\n"));
 	if (s->caller->kind->local)
 		buf_addf(&b, "XDOMAIN %.*s\n", ARG(local_domain(s->conf)));
 	buf_add(&b, S("8BITMIME\nSMTPUTF8\nCHUNKING\nBINARYMIME\nDSN\nENHANCEDSTATUSCODES"));

@@ -180,12 +180,24 @@ static void answer_waiting(struct destination *d, const struct failure *f)
 	}
 }
 
+/* That a server is not as safe as one message demands says nothing about the domain, whose other mail goes on: otherwise
+ * anybody who may send could stop it for all. */
+static bool is_only_for_these(const struct destination *d, const struct failure *f)
+{
+	return d->wish == WISH_REQUIRE && f->final && (f->cause == CAUSE_tls || f->cause == CAUSE_capability);
+}
+
+static void say_trouble(const struct destination *d, enum destination_state state, const struct failure *f)
+{
+	if (!is_only_for_these(d, f))
+		jobs_say_destination(d->sender, d->name, state, f);
+}
+
 static void lose(struct destination *d, const struct failure *f)
 {
-	struct sender *s = d->sender;
 	d->failure = *f;
 	d->reachable = false;
-	jobs_say_destination(s, d->name, f->cause == CAUSE_busy ? DESTINATION_BUSY : DESTINATION_UNREACHABLE, f);
+	say_trouble(d, f->cause == CAUSE_busy ? DESTINATION_BUSY : DESTINATION_UNREACHABLE, f);
 	answer_waiting(d, f);
 }
 
@@ -276,7 +288,7 @@ void destination_give_up(struct destination *d, const struct failure *f)
 	pthread_mutex_unlock(&d->sender->lock);
 	/* While other connections carry mail the destination is there, and only does not want so many of them. */
 	if (others) {
-		jobs_say_destination(d->sender, d->name, DESTINATION_BUSY, f);
+		say_trouble(d, DESTINATION_BUSY, f);
 		return;
 	}
 	if (alone)

@@ -11,7 +11,7 @@
 static const struct { const char *name; enum smtp_command_kind kind; str text; enum err_code want; const char *culprit; } cases[] = {
 	{ "nothing",             MAIL, S(""),                            ERR_NONE,        NULL },
 	{ "blanks",              MAIL, S("   "),                         ERR_NONE,        NULL },
-	{ "all of MAIL",         MAIL, S(" SIZE=1 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a AUTH=<>"), ERR_NONE, NULL },
+	{ "all of MAIL",         MAIL, S(" SIZE=1 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a AUTH=<> REQUIRETLS"), ERR_NONE, NULL },
 	{ "all of RCPT",         RCPT, S(" NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b"), ERR_NONE, NULL },
 	{ "any case",            MAIL, S(" size=1 body=7bit Ret=full"),  ERR_NONE,        NULL },
 	{ "no blank before",     MAIL, S("SIZE=1"),                      ERR_SYNTAX,      "SIZE=1" },
@@ -29,6 +29,8 @@ static const struct { const char *name; enum smtp_command_kind kind; str text; e
 	{ "size too large",      MAIL, S(" SIZE=18446744073709551616"),  ERR_LIMIT,       "SIZE" },
 	{ "body unknown",        MAIL, S(" BODY=9BIT"),                  ERR_SYNTAX,      "BODY" },
 	{ "utf8 with value",     MAIL, S(" SMTPUTF8=1"),                 ERR_SYNTAX,      "SMTPUTF8" },
+	{ "requiretls with value", MAIL, S(" REQUIRETLS=1"),             ERR_SYNTAX,      "REQUIRETLS" },
+	{ "requiretls at RCPT",  RCPT, S(" REQUIRETLS"),                 ERR_UNSUPPORTED, "REQUIRETLS" },
 	{ "ret unknown",         MAIL, S(" RET=SOME"),                   ERR_SYNTAX,      "RET" },
 	{ "envid of 100",        MAIL, S(" ENVID=" HUNDRED),             ERR_NONE,        NULL },
 	{ "envid of 101",        MAIL, S(" ENVID=" HUNDRED "1"),         ERR_LIMIT,       "ENVID" },

@@ -52,6 +52,42 @@ static void test_notice_in_german(void **state)
 	house_close();
 }
 
+/* RFC 8689 4.1, 5: what the envelope demands goes before what the header leaves open, stays with the message over a restart,
+ * and its body is in no notice, whatever was asked for. */
+static void test_requires_tls(void **state)
+{
+	static const struct {
+		const char *name;
+		bool requires_tls, tls_optional, want_optional, want_body;
+	} cases[] = {
+		{ "neither", false, false, false, true },
+		{ "TLS-Required: No", false, true, true, true },
+		{ "REQUIRETLS", true, false, false, false },
+		{ "both", true, true, false, false },
+	};
+	struct job j;
+	(void)state;
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct envelope asked = { 7, "anna@ours.test", 0, 1, { "bob@else.test" },
+			.requires_tls = cases[i].requires_tls, .tls_optional = cases[i].tls_optional };
+		house_open(NULL);
+		struct channel session = house_session(&house.receiver);
+		submit(&session, i + 1, &asked, BODY);
+		house_close();
+		house_open(NULL);
+		open_sender(4);
+		hear_job(&j);
+		if (j.requires_tls != cases[i].requires_tls || j.tls_optional != cases[i].want_optional)
+			fail_msg("%s: got %d %d", cases[i].name, j.requires_tls, j.tls_optional);
+		answer(&j, OUTCOME_FAILED, CAUSE_capability, 0, S("5.7.30"));
+		mailbox_open(&anna, 7);
+		mailbox_fetch_all(&anna, true, NULL);
+		if (!has(S("\r\nSubject: x\r\n")) || has(S("\r\n\r\nhello\r\n")) != cases[i].want_body)
+			fail_msg("%s: not what was wanted:\n%.*s", cases[i].name, ARG(anna.body));
+		house_close();
+	}
+}
+
 /* N1-N6 of the requirements: to whom a notice goes, and what asks for one. */
 static void test_who_gets_a_notice(void **state)
 {
@@ -136,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_notice, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_notice_in_german, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_requires_tls, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
 	};

@@ -18,7 +18,7 @@ struct job {
 	unsigned targets[200];
 	char destination[64], address[64];
 	size_t count, size;
-	bool more;
+	bool more, requires_tls, tls_optional;
 };
 
 __attribute__((unused)) static void open_sender(unsigned credit)
@@ -41,7 +41,11 @@ __attribute__((unused)) static void read_job(struct job *out)
 	struct msg_target t;
 	err e = OK;
 	MUST(msg_get_job(sender.in, &m));
-	*out = (struct job){ .number = m.job, .size = m.size, .more = m.more };
+	*out = (struct job){ .number = m.job,
+		.size = m.size,
+		.more = m.more,
+		.requires_tls = m.requiretls,
+		.tls_optional = m.tls_optional };
 	memcpy(out->transaction.bytes, m.transaction.p, NUMBER_BYTES);
 	copy(out->destination, sizeof out->destination, m.destination);
 	str records = m.targets;

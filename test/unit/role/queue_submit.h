@@ -17,7 +17,7 @@ struct envelope {
 	const char *sender;
 	unsigned notify, ret;
 	const char *addresses[30];
-	bool automatic, held;
+	bool automatic, held, requires_tls, tls_optional;
 };
 
 __attribute__((unused)) static void submit(struct channel *session, unsigned n, const struct envelope *from, str body)
@@ -40,6 +40,7 @@ __attribute__((unused)) static void submit(struct channel *session, unsigned n, 
 			.ret = from->ret,
 			.envid = S("QQ314"),
 			.held = from->held,
+			.requiretls = from->requires_tls,
 			.german = from->account == 8,
 			.recipients = buf_str(&records) }));
 	send_begin(session, n);
@@ -50,8 +51,11 @@ __attribute__((unused)) static void submit(struct channel *session, unsigned n, 
 		MUST(msg_expect_judge(&house.filter, &j));
 		close(j.body);
 		MUST(msg_send_judged(&house.filter, house.filter.in->tag,
-			&(struct msg_judged){
-				.code = 250, .status = S("2.0.0"), .reason = S(""), .automatic = from->automatic }));
+			&(struct msg_judged){ .code = 250,
+				.status = S("2.0.0"),
+				.reason = S(""),
+				.automatic = from->automatic,
+				.tls_optional = from->tls_optional }));
 	}
 	assert_int_equal(hear_queued(session), 250);
 }

@@ -122,7 +122,7 @@ static const struct row {
 	{ "limit of recipients", { 0 }, WITH("LIMITS RCPTMAX=1") MAILED "H DATA\nS 354 go\nB\nS 250 ok\nH MAIL\nS 250 ok\nH RCPT TO:<b@\nS 250 ok\nH DATA\nS 354 go\nB\nS 452 4.2.2 full\n" GONE, { .targets = 2 },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, "4.2.2" },
 	{ "REQUIRETLS, no TLS", { 0 }, WITH("REQUIRETLS") GONE, { .requires_tls = true },
-	  OUTCOME_FAILED, CAUSE_tls, 0, "5.7.10", NULL, DESTINATION_UNREACHABLE, NULL },
+	  OUTCOME_FAILED, CAUSE_tls, 0, "5.7.10", NULL, -1, NULL },
 	{ "TLS-Required: No", { 0 }, PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE, { .optional = true },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL },
 };
