@@ -42,17 +42,29 @@ class Authority:
 
 class Web:
     """with Web(certificate) as web: answers every request on web.port with the bytes web.answer; web.requests are what was
-    asked."""
+    asked. For single hosts web.answers and web.certificates say something else: of a host without an answer the connection
+    is closed at once."""
 
     def __init__(self, certificate):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
+        self.context.sni_callback = self.choose
         self.answer, self.requests, self.slow = b"", [], 0.0
+        self.answers, self.certificates = {}, {}
 
-    def policy(self, mode="enforce", patterns=("mx1.secure.test",), max_age=86400, kind="text/plain"):
-        """Answers with a policy from now on."""
+    def choose(self, stream, host, _):
+        if host in self.certificates:
+            stream.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            stream.context.load_cert_chain(self.certificates[host])
+
+    def policy(self, mode="enforce", patterns=("mx1.secure.test",), max_age=86400, kind="text/plain", host=None):
+        """Answers with a policy from now on; with a host only those who ask for that."""
         text = f"version: STSv1\r\nmode: {mode}\r\nmax_age: {max_age}\r\n" + "".join(f"mx: {p}\r\n" for p in patterns)
-        self.answer = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+        answer = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+        if host is None:
+            self.answer = answer
+        else:
+            self.answers[host] = answer
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -79,6 +91,8 @@ class Web:
                 while b"\r\n\r\n" not in request and (more := stream.recv(4096)):
                     request += more
                 self.requests.append(request.decode("latin-1"))
-                for at in range(0, len(self.answer), 1 if self.slow else 65536):
-                    stream.sendall(self.answer[at:at + (1 if self.slow else 65536)])
+                host = request.decode("latin-1").partition("\r\nHost: ")[2].partition("\r\n")[0]
+                answer = self.answers.get(host, self.answer)
+                for at in range(0, len(answer), 1 if self.slow else 65536):
+                    stream.sendall(answer[at:at + (1 if self.slow else 65536)])
                     time.sleep(self.slow)

@@ -85,7 +85,7 @@ def test_tls(certificates, tls, kind, expected):
 
 def test_route_test(certificates):
     with Postfix("remote.test", tls=(certificates, "good")) as postfix, siegel(routes(postfix.port, tls="encrypt")) as server:
-        host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
+        policy, host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
         assert host["addresses"] == ["127.0.0.1"] and host["action"] == "encrypt" and host["mx"] == "route"
         assert connection["state"] == "ready for mail" and connection["tls"] == "TLSv1.3" and not connection["verified"]
         refused = server.command("route", "test", "no domain", check=False)

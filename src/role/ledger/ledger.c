@@ -9,6 +9,7 @@
 #include "ipc/sts.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "role/ledger/results.h"
 #include "role/ledger/role.h"
 
 #define CONVERSATION "ipc/sender_ledger.def"
@@ -17,9 +18,10 @@
 #include "ipc/conversation.h"
 
 enum {
-	QUESTIONS_MAX = 1024,
+	QUESTIONS_MAX = 4096, /* as many destinations as sender may be at */
 	LEDGER_BUDGET = 4 << 20,
 	DOMAIN_MAX = 253,
+	DAY_SECONDS = 86400,
 	REFRESH_SECONDS =
 		86400, /* a policy is fetched again at this age, or at half its own, even if its id is the same */
 	ADMIN_MS = 30000,
@@ -46,6 +48,7 @@ struct ledger_role {
 	struct ledger *store; /* NULL: it cannot be used; then nothing is kept */
 	struct peer sender, fetcher;
 	struct question *questions, *unused;
+	size_t used; /* of the questions, those that ever were */
 	struct admin_door *door;
 };
 
@@ -132,12 +135,26 @@ static void answer(struct question *q, const struct msg_sts_policy *m)
 		IGNORE(msg_send_sts_policy(&q->role->sender.channel, q->tag, m)); /* who does not read has a deadline */
 }
 
-static void answer_kept(struct question *q, bool kept, str reason)
+/* What is kept, for want of better; the strings are the store's. */
+static struct msg_sts_policy kept_policy(struct ledger_role *r, str domain, bool kept, str reason)
 {
 	struct ledger_policy p;
-	struct msg_sts_policy m = { .kept = kept, .reason = reason, .id = S(""), .patterns = S("") };
-	if (find(q->role, domain_of(q), &p))
-		m = (struct msg_sts_policy){ true, kept, p.mode, p.id, p.max_age, p.patterns, reason, 0 };
+	if (!find(r, domain, &p))
+		return (struct msg_sts_policy){ .kept = kept, .reason = reason, .id = S(""), .patterns = S("") };
+	return (struct msg_sts_policy){ true, kept, p.mode, p.id, p.max_age, p.patterns, reason, 0 };
+}
+
+static void answer_kept(struct question *q, bool kept, str reason)
+{
+	const struct msg_sts_policy m = kept_policy(q->role, domain_of(q), kept, reason);
+	answer(q, &m);
+}
+
+/* The domain has no policy (any more): a kept one holds until its time is over. */
+static void answer_absent(struct question *q, str reason)
+{
+	struct msg_sts_policy m = kept_policy(q->role, domain_of(q), true, reason);
+	m.kept = m.found;
 	answer(q, &m);
 }
 
@@ -152,9 +169,12 @@ static uint32_t our_tag(const struct question *q)
 static struct question *take(struct ledger_role *r, str domain)
 {
 	struct question *q = r->unused;
-	if (q == NULL)
+	if (q != NULL)
+		r->unused = q->next;
+	else if (r->used < QUESTIONS_MAX)
+		q = &r->questions[r->used++];
+	else
 		return NULL;
-	r->unused = q->next;
 	*q = (struct question){ .role = r, .open = true, .use = (uint16_t)(q->use + 1), .domain_n = domain.n };
 	if (domain.n > 0)
 		memcpy(q->domain, domain.p, domain.n);
@@ -178,9 +198,7 @@ static err on_sts_ask(struct ledger_role *r, const struct msg_sts_ask *m, uint32
 {
 	struct question *q = take(r, m->domain);
 	if (q == NULL) {
-		const struct msg_sts_policy busy = {
-			.reason = S("too many questions at once"), .id = S(""), .patterns = S("")
-		};
+		const struct msg_sts_policy busy = kept_policy(r, m->domain, true, S("too many questions at once"));
 		IGNORE(msg_send_sts_policy(&r->sender.channel, tag, &busy)); /* who does not read has a deadline */
 		return OK;
 	}
@@ -215,11 +233,42 @@ static void verb_verify(struct admin *a)
 	begin(q, ADMIN_MS);
 }
 
-static const struct admin_verb verbs[] = { { "verify mta-sts", verb_verify }, { NULL, NULL } };
+/* ---- how TLS went ---- */
+
+static err on_tls_result(struct ledger_role *r, const struct msg_tls_result *m, uint32_t tag)
+{
+	(void)tag;
+	const struct ledger_result result = { .day = (int64_t)m->day,
+		.domain = m->domain,
+		.kind = m->policy,
+		.text = m->text,
+		.hosts = m->hosts,
+		.type = m->type,
+		.host = m->host,
+		.address = m->address,
+		.reason = m->reason,
+		.count = m->count };
+	err e = r->store != NULL ? ledger_result_add(r->store, &result, clock_utc_seconds() / DAY_SECONDS) : OK;
+	if (failed(e))
+		store_failed(r, e);
+	return OK;
+}
+
+static void verb_results(struct admin *a)
+{
+	const struct ledger_role *r = a->role;
+	results_show(a, r->store);
+}
+
+static const struct admin_verb verbs[] = {
+	{ "verify mta-sts", verb_verify },
+	{ "route results", verb_results },
+	{ NULL, NULL },
+};
 
 static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m, uint32_t tag)
 {
-	struct question *q = (tag & 0xffff) < QUESTIONS_MAX ? &r->questions[tag & 0xffff] : NULL;
+	struct question *q = (tag & 0xffff) < r->used ? &r->questions[tag & 0xffff] : NULL;
 	if (q == NULL || !q->open || our_tag(q) != tag)
 		return OK; /* it was answered without */
 	switch ((enum sts_outcome)m->outcome) {
@@ -232,6 +281,8 @@ static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m
 		answer_kept(q, false, S(""));
 		break;
 	case STS_ABSENT:
+		answer_absent(q, m->reason);
+		break;
 	case STS_FAILED:
 	case STS_UNKNOWN:
 		answer_kept(q, true, m->reason);
@@ -258,7 +309,7 @@ static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m
 static void peer_gone(void *to)
 {
 	struct ledger_role *r = to;
-	for (size_t i = 0; i < QUESTIONS_MAX; i++)
+	for (size_t i = 0; i < r->used; i++)
 		if (r->questions[i].open)
 			answer_kept(&r->questions[i], true, S("the policy could not be fetched"));
 }
@@ -272,11 +323,6 @@ static void prepare(struct service *s)
 {
 	struct arena *a = arena_new("ledger role", LEDGER_BUDGET);
 	ledger = (struct ledger_role){ .service = s, .arena = a, .questions = NEW(a, struct question, QUESTIONS_MAX) };
-	for (size_t i = QUESTIONS_MAX; i-- > 0;) {
-		ledger.questions[i].role = &ledger;
-		ledger.questions[i].next = ledger.unused;
-		ledger.unused = &ledger.questions[i];
-	}
 	ledger.door = admin_door_new(s, verbs, &ledger);
 	peer_init(&ledger.sender, s, &sender_kind, &ledger);
 	peer_init(&ledger.fetcher, s, &fetcher_kind, &ledger);

@@ -41,7 +41,7 @@ static struct destination *make(struct sender *s, str name, enum security_wish w
 
 static bool has_open_questions(const struct destination *d)
 {
-	if (d->progress == DESTINATION_ASKING && d->known_since != 0)
+	if ((d->progress == DESTINATION_ASKING && d->known_since != 0) || d->policy.state == POLICY_ASKED)
 		return true;
 	for (size_t i = 0; i < d->hosts_count; i++)
 		if (d->hosts[i].state == HOST_ASKED)
@@ -80,11 +80,15 @@ void destination_rest(struct destination *d)
 		loop_timer_start(d->sender->service->loop, &d->timer, REST_MS, forget, d);
 }
 
-/* What was looked up long ago, and what could not be looked up, is asked for anew: the resolver remembers what it may. */
+/* What was looked up long ago, and what could not be looked up, is asked for anew: the resolver remembers what it may. So is a
+ * policy that did not fit: it may be another one by now (RFC 8461 5.1). */
 static bool is_stale(const struct destination *d)
 {
-	return !has_open_questions(d) &&
-	       (d->progress == DESTINATION_LOST || (d->known_since != 0 && clock_ms() - d->known_since > FRESH_MS));
+	pthread_mutex_lock(&d->sender->lock);
+	const bool broken = d->policy.broken;
+	pthread_mutex_unlock(&d->sender->lock);
+	return !has_open_questions(d) && (d->progress == DESTINATION_LOST || broken ||
+						 (d->known_since != 0 && clock_ms() - d->known_since > FRESH_MS));
 }
 
 /* The connections of a stale one go on with what it knew; new mail gets a new one. */
@@ -108,7 +112,16 @@ void destination_begin(struct destination *d)
 	if (d->known_since != 0)
 		return;
 	d->known_since = clock_ms();
+	policy_ask(d);
 	lookup_hosts(d);
+}
+
+void destination_hosts_and_policy(struct destination *d)
+{
+	if (d->progress != DESTINATION_ASKING || !d->hosts_known || d->policy.state != POLICY_KNOWN)
+		return;
+	d->progress = DESTINATION_KNOWN;
+	d->known_since = clock_ms();
 }
 
 /* ---- jobs ---- */
@@ -309,6 +322,8 @@ struct security destination_security(const struct destination *d, const struct h
 		.wish = d->wish,
 		.routed = d->route != NULL && d->route->host.n > 0,
 		.mx_secure = h->mx_secure,
-		.dane = h->dane };
+		.dane = h->dane,
+		.sts = policy_mode(d),
+		.sts_matches = policy_names(d, h) };
 	return security_decide(&facts);
 }

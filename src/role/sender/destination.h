@@ -2,6 +2,7 @@
 /* Where mail for a domain goes: its hosts, their addresses and what the DNS says of their certificates. */
 #pragma once
 #include "os/loop.h"
+#include "proto/mta_sts/policy.h"
 #include "role/sender/job.h"
 #include "role/sender/route.h"
 #include "trust/mx.h"
@@ -36,6 +37,19 @@ struct host {
 	char reason[TEXT_MAX + 1];
 };
 
+/* What the domain itself says of the way to it: MTA-STS. RFC 8461 */
+enum policy_state { POLICY_UNASKED, POLICY_ASKED, POLICY_KNOWN };
+struct policy {
+	enum policy_state state;
+	uint32_t tag;
+	struct destination *next_asking;
+	struct loop_timer timer;
+	struct mta_sts_policy sts; /* of mode MTA_STS_NONE where there is none */
+	str id, reason;            /* reason: why there is none, or why a kept one */
+	bool kept;
+	bool broken; /* a host did not keep to it: is asked for anew (RFC 8461 5.1). Guarded by sender.lock */
+};
+
 enum destination_progress { DESTINATION_ASKING, DESTINATION_KNOWN, DESTINATION_LOST };
 
 /* A domain as one wish sees it: mail that requires TLS does not share connections with other mail. Lives while it is used,
@@ -51,6 +65,8 @@ struct destination {
 	int64_t known_since;
 	struct host *hosts;
 	size_t hosts_count;
+	bool hosts_known;
+	struct policy policy;
 	struct failure failure;
 	/* Guarded by sender.lock. */
 	struct job *first, *last;
@@ -93,6 +109,21 @@ void lookups_attach(struct sender *s, int fd);
 void lookups_init(struct sender *s);
 /* The same without destination_go_on() at the end, for who looks at all hosts at once; it still comes with the answers. */
 void lookup_host_quietly(struct destination *d, struct host *h);
+
+/* The one or the other has become known: with both the destination is. */
+void destination_hosts_and_policy(struct destination *d);
+
+/* ---- policy.c ---- */
+
+/* Asks for the policy; answered by destination_hosts_and_policy() and destination_go_on(). */
+void policy_ask(struct destination *d);
+void policies_attach(struct sender *s, int fd);
+void policies_init(struct sender *s);
+enum sts_mode policy_mode(const struct destination *d);
+/* Whether the policy names that host. RFC 8461 4.1 */
+bool policy_names(const struct destination *d, const struct host *h);
+/* A host does not keep to it: the log says so, and mail that comes next asks for it anew. Any thread. */
+void policy_broken(const struct log *log, struct destination *d, const struct host *h, const char *reason);
 
 /* How secure the way to that host must be. */
 struct security destination_security(const struct destination *d, const struct host *h);

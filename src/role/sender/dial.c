@@ -216,6 +216,28 @@ static void give_up(struct connection *c)
 		destination_give_up(d, &f);
 }
 
+/* Some hosts are not even connected to (RFC 7672 2.2, RFC 8461 5): the failure is theirs. */
+static bool is_avoided(struct connection *c, const struct host *h)
+{
+	struct destination *d = c->destination;
+	struct sender *s = c->sender;
+	const struct security security = destination_security(d, h);
+	if (security.action != ACTION_AVOID)
+		return false;
+	failure_set(&c->failure, CAUSE_tls, security.is_final, security.is_final ? "5.7.10" : "4.7.5", "%s",
+		security.reason);
+	snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(h->name));
+	const char *type = security.source == SOURCE_TLSA	   ? "dnssec-invalid"
+			   : security.source == SOURCE_SETTING ? "dane-required"
+							       : "validation-failure";
+	const struct tls_note note = { d, h, NULL, security.source, type, security.reason };
+	results_note(s, &note);
+	results_due(s);
+	if (security.source == SOURCE_STS)
+		policy_broken(&s->service->log, d, h, security.reason);
+	return true;
+}
+
 /* Does not look at c afterwards: it may be gone. */
 static void step(struct connection *c)
 {
@@ -228,7 +250,7 @@ static void step(struct connection *c)
 			lookup_host(d, h);
 			return;
 		}
-		if (h->state == HOST_USABLE && (attempt_next(c) || attempts_open(c) > 0)) {
+		if (h->state == HOST_USABLE && !is_avoided(c, h) && (attempt_next(c) || attempts_open(c) > 0)) {
 			wait_for_attempts(c);
 			return;
 		}

@@ -65,8 +65,8 @@ static void lost(struct destination *d, enum cause cause, bool final, const char
 
 static void known(struct destination *d)
 {
-	d->progress = DESTINATION_KNOWN;
-	d->known_since = clock_ms();
+	d->hosts_known = true;
+	destination_hosts_and_policy(d);
 }
 
 static void one_host(struct destination *d, str name, uint16_t port, bool secure)

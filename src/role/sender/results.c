@@ -1,83 +1,214 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How TLS went with other domains, counted by domain, day, policy and kind of failure, as reports by RFC 8460 4 want it. Kept in
- * memory for two days; the least recent give way when there are too many. */
+/* How TLS went with other domains, as reports by RFC 8460 4 want it: noted by the sessions' threads, counted here for a moment, and
+ * told to `ledger`, which keeps it. What there is no room for while `ledger` is away is lost, and the log says how much. */
 #include <stdio.h>
 
-#include "ipc/admin.h"
 #include "os/clock.h"
 #include "role/sender/sender.h"
 
-enum { RESULTS_MAX = 8192, DAY_S = 86400, LINE_ROOM = 1024 };
+#define CONVERSATION "ipc/sender_ledger.def"
+#include "ipc/conversation.h"
+
+enum {
+	RESULTS_BUDGET = 2 << 20,
+	RESULTS_MAX = 1024,
+	DAY_S = 86400,
+	SEND_MS = 200,
+	TEXT_ROOM = 30000, /* as sender_ledger.def */
+	REASON_MAX = 200,
+	ADDRESS_ROOM = 64,
+	RECORD_MAX = 400, /* of a TLSA record; a longer one is cut */
+};
 
 struct tls_result {
+	struct tls_result *next;
 	int64_t day;
-	char domain[NAME_MAX_BYTES + 1];
 	enum security_source source;
-	const char *type; /* of RFC 8460 4.3, static memory; "" for success */
+	str domain, text, hosts, host, address, reason;
+	const char *type;
 	uint64_t count;
 };
 
 struct tls_results {
-	struct tls_result all[RESULTS_MAX];
-	size_t count, next; /* next: the place that gives way */
+	struct arena *arena; /* of all of them; begins anew when all are sent */
+	struct tls_result *first;
+	size_t count;
+	uint64_t lost;
 };
 
 static struct tls_results results;
 
-void results_init(struct sender *s) { s->results = &results; }
-
-/* The lock is held. A linear search: once for each connection. */
-static struct tls_result *find(
-	struct tls_results *r, int64_t day, str domain, enum security_source source, const char *type)
+void results_init(struct sender *s)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		struct tls_result *one = &r->all[i];
-		if (one->day == day && one->source == source && str_eq(str_of(one->type), str_of(type)) &&
-			str_eq(str_of(one->domain), domain))
-			return one;
+	results = (struct tls_results){ .arena = arena_new("results", RESULTS_BUDGET) };
+	s->results = &results;
+}
+
+/* ---- noting ---- */
+
+static void write_sts(struct buf *b, const struct mta_sts_policy *p)
+{
+	buf_addf(b, "version: STSv1\nmode: %s\nmax_age: %u\n", mta_sts_mode_name(p->mode), (unsigned)p->max_age);
+	for (size_t i = 0; i < p->patterns_count; i++)
+		buf_addf(b, "mx: %.*s\n", ARG(p->patterns[i]));
+}
+
+static void write_records(struct buf *b, const struct host *h)
+{
+	for (size_t i = 0; i < h->records_count; i++) {
+		const struct tlsa_record *r = &h->records[i];
+		buf_addf(b, "%u %u %u ", r->usage, r->selector, r->matching);
+		buf_hex(b, r->data.p, r->data.n < RECORD_MAX ? r->data.n : RECORD_MAX);
+		buf_byte(b, '\n');
 	}
-	struct tls_result *place = &r->all[r->count < RESULTS_MAX ? r->count++ : r->next++ % RESULTS_MAX];
-	*place = (struct tls_result){ .day = day, .source = source, .type = type };
-	snprintf(place->domain, sizeof place->domain, "%.*s", ARG(domain));
-	return place;
 }
 
-void results_note(struct sender *s, str domain, enum security_source source, const char *type)
+/* The policy as RFC 8460 4.2 wants it told, and the hosts that it speaks of. */
+static void write_policy(const struct tls_note *n, struct buf *text, struct buf *hosts)
 {
-	pthread_mutex_lock(&s->lock);
-	find(s->results, clock_utc_seconds() / DAY_S, domain, source, type)->count++;
-	pthread_mutex_unlock(&s->lock);
+	const struct mta_sts_policy *p = &n->destination->policy.sts;
+	if (n->source == SOURCE_STS) {
+		write_sts(text, p);
+		for (size_t i = 0; i < p->patterns_count; i++)
+			buf_addf(hosts, "%.*s\n", ARG(p->patterns[i]));
+	} else if (n->source == SOURCE_TLSA) {
+		write_records(text, n->host);
+		buf_addf(hosts, "%.*s\n", ARG(n->host->name));
+	}
 }
 
-static void say(struct admin *a, const struct tls_result *r)
+static bool is_same(const struct tls_result *a, const struct tls_result *b)
 {
-	char room[LINE_ROOM];
-	struct buf line = BUF_ON(room);
-	struct json j = json_begin(&line);
-	json_number(&j, "day", (uint64_t)r->day * DAY_S);
-	json_text(&j, "domain", str_of(r->domain));
-	json_text(&j, "policy", str_of(security_source_name(r->source)));
-	json_text(&j, "result", *r->type != '\0' ? str_of(r->type) : S("success"));
-	json_number(&j, "count", r->count);
-	json_end(&j);
-	if (!line.lost)
-		IGNORE(admin_line(a, buf_str(&line))); /* the end tells of what had no room */
+	return a->day == b->day && a->source == b->source && str_eq(str_of(a->type), str_of(b->type)) &&
+	       str_eq(a->domain, b->domain) && str_eq(a->host, b->host) && str_eq(a->address, b->address) &&
+	       str_eq(a->reason, b->reason) && str_eq(a->text, b->text) && str_eq(a->hosts, b->hosts);
 }
 
-void results_show(struct admin *a)
+static void remember(struct tls_results *all, const struct tls_result *r)
 {
-	static const char *const known[] = { "domain", NULL };
-	struct sender *s = a->role;
-	const str domain = admin_word(a, S("domain"));
-	const int64_t oldest = clock_utc_seconds() / DAY_S - 1;
-	if (admin_refused_words(a, known))
+	struct tls_result *one = all->count < RESULTS_MAX ? NEW(all->arena, struct tls_result, 1) : NULL;
+	if (one != NULL)
+		*one = (struct tls_result){ .next = all->first,
+			.day = r->day,
+			.source = r->source,
+			.type = r->type,
+			.domain = arena_copy(all->arena, r->domain),
+			.text = arena_copy(all->arena, r->text),
+			.hosts = arena_copy(all->arena, r->hosts),
+			.host = arena_copy(all->arena, r->host),
+			.address = arena_copy(all->arena, r->address),
+			.reason = arena_copy(all->arena, r->reason),
+			.count = 1 };
+	if (one == NULL || arena_spent(all->arena)) {
+		all->lost++;
 		return;
+	}
+	all->first = one;
+	all->count++;
+}
+
+/* The lock is held. */
+static void count_one(struct tls_results *all, const struct tls_result *r)
+{
+	for (struct tls_result *one = all->first; one != NULL; one = one->next)
+		if (is_same(one, r)) {
+			one->count++;
+			return;
+		}
+	remember(all, r);
+}
+
+/* A field of type text holds no control characters; what a library says may. */
+static str plain(const char *text, char *room)
+{
+	struct buf b = { .p = room, .room = REASON_MAX };
+	for (; *text != '\0' && b.n < REASON_MAX; text++)
+		buf_byte(&b, (unsigned char)*text < ' ' ? ' ' : *text);
+	return buf_str(&b);
+}
+
+void results_note(struct sender *s, const struct tls_note *n)
+{
+	char address_room[ADDRESS_ROOM], reason_room[REASON_MAX];
+	struct arena *a = arena_new("result", 3 * TEXT_ROOM);
+	struct buf text = buf_in(a, TEXT_ROOM), hosts = buf_in(a, TEXT_ROOM), address = BUF_ON(address_room);
+	const bool failure = *n->type != '\0';
+	write_policy(n, &text, &hosts);
+	if (failure && n->address != NULL)
+		address_write(&address, n->address);
+	const struct tls_result r = { .day = clock_utc_seconds() / DAY_S,
+		.source = n->source,
+		.domain = n->destination->name,
+		.text = buf_str(&text),
+		.hosts = buf_str(&hosts),
+		.type = n->type,
+		.host = failure ? n->host->name : S(""),
+		.address = buf_str(&address),
+		.reason = failure ? plain(n->reason, reason_room) : S("") };
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->results->count; i++) {
-		const struct tls_result *r = &s->results->all[i];
-		if (r->day >= oldest && (domain.n == 0 || str_eq_nocase(domain, str_of(r->domain))))
-			say(a, r);
+	count_one(s->results, &r);
+	pthread_mutex_unlock(&s->lock);
+	arena_free(&a);
+}
+
+/* ---- telling ---- */
+
+static err send_one(struct sender *s, const struct tls_result *r)
+{
+	const struct msg_tls_result m = { .day = (uint64_t)r->day,
+		.domain = r->domain,
+		.policy = str_of(security_source_name(r->source)),
+		.text = r->text,
+		.hosts = r->hosts,
+		.type = str_of(r->type),
+		.host = r->host,
+		.address = r->address,
+		.reason = r->reason,
+		.count = r->count };
+	err e = peer_is_open(&s->ledger) ? msg_send_tls_result(&s->ledger.channel, 0, &m) : FAIL(CLOSED);
+	if (e.code == ERR_BUSY || e.code == ERR_CLOSED)
+		return e;
+	if (failed(e))
+		s->results->lost += r->count; /* it is none that can be told */
+	return OK;
+}
+
+static void log_lost(struct sender *s)
+{
+	if (s->results->lost > 0)
+		LOG(&s->service->log, results_lost, F_NUMBER("sessions", s->results->lost));
+	s->results->lost = 0;
+}
+
+static void on_timer(void *to) { results_send(to); }
+
+void results_send(struct sender *s)
+{
+	struct tls_results *all = s->results;
+	pthread_mutex_lock(&s->lock);
+	err e = OK;
+	while (all->first != NULL && !failed(e)) {
+		e = send_one(s, all->first);
+		if (failed(e))
+			break;
+		all->first = all->first->next;
+		all->count--;
+	}
+	if (all->first == NULL) {
+		arena_reset(all->arena);
+		log_lost(s);
 	}
 	pthread_mutex_unlock(&s->lock);
-	admin_done(a);
+	/* On a new channel they are sent in any case. */
+	if (e.code == ERR_BUSY)
+		loop_timer_start(s->service->loop, &s->results_timer, SEND_MS, on_timer, s);
+}
+
+void results_due(struct sender *s)
+{
+	pthread_mutex_lock(&s->lock);
+	const bool some = s->results->first != NULL || s->results->lost > 0;
+	pthread_mutex_unlock(&s->lock);
+	if (some && !s->results_timer.running)
+		loop_timer_start(s->service->loop, &s->results_timer, SEND_MS, on_timer, s);
 }

@@ -5,7 +5,7 @@
 #include "proto/smtp/path.h"
 #include "role/sender/sender.h"
 
-enum { LINE_ROOM = 8192, WORD_ROOM = 512 };
+enum { LINE_ROOM = 16384, WORD_ROOM = 512, PATTERNS_SHOWN = 50 };
 
 struct probe {
 	struct probe *next;
@@ -89,6 +89,33 @@ static void add_lists(struct json *j, const struct host *h)
 	json_list_end(j);
 }
 
+/* What MTA-STS says of the host. */
+static str policy_word(const struct destination *d, const struct host *h)
+{
+	if (policy_mode(d) == STS_NONE)
+		return S("none");
+	return policy_names(d, h) ? S("named") : S("not named");
+}
+
+static void say_policy(struct probe *p)
+{
+	char room[LINE_ROOM];
+	struct buf line = BUF_ON(room);
+	const struct policy *policy = &p->d->policy;
+	struct json j = json_begin(&line);
+	json_text(&j, "mta_sts", p->d->name);
+	json_text(&j, "mode", str_of(mta_sts_mode_name(policy->sts.mode)));
+	json_text(&j, "id", policy->id);
+	json_flag(&j, "kept", policy->kept);
+	json_text(&j, "reason", policy->reason);
+	json_list_begin(&j, "mx");
+	for (size_t i = 0; i < policy->sts.patterns_count && i < PATTERNS_SHOWN; i++)
+		json_list_item(&j, policy->sts.patterns[i]);
+	json_list_end(&j);
+	json_end(&j);
+	say(p, &line);
+}
+
 static void say_host(struct probe *p, const struct host *h)
 {
 	char room[LINE_ROOM];
@@ -103,6 +130,7 @@ static void say_host(struct probe *p, const struct host *h)
 							       : S("insecure"));
 	json_text(&j, "address", evidence_word(h->evidence));
 	json_text(&j, "dane", dane_word(h->dane));
+	json_text(&j, "sts", policy_word(p->d, h));
 	json_text(&j, "action", str_of(security_action_name(s.action)));
 	json_text(&j, "policy", str_of(security_source_name(s.source)));
 	json_text(&j, "reason", str_of(s.reason));
@@ -126,6 +154,7 @@ static void show(struct sender *s, struct probe *p)
 {
 	struct destination *d = p->d;
 	p->shown = true;
+	say_policy(p);
 	for (size_t i = 0; i < d->hosts_count; i++)
 		if (d->hosts[i].state == HOST_USABLE)
 			say_host(p, &d->hosts[i]);
@@ -229,7 +258,6 @@ static void route_test(struct admin *a)
 
 static const struct admin_verb verbs[] = {
 	{ "route test", route_test },
-	{ "route results", results_show },
 	{ NULL, NULL },
 };
 

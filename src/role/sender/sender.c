@@ -42,6 +42,7 @@ void sender_prepare(struct service *s)
 	destinations_init(&sender);
 	jobs_init(&sender);
 	lookups_init(&sender);
+	policies_init(&sender);
 	probes_init(&sender);
 	results_init(&sender);
 	s->state = &sender;
@@ -56,6 +57,8 @@ void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		jobs_attach(sender, fd);
 	else if (str_eq(peer, S("resolver")))
 		lookups_attach(sender, fd);
+	else if (str_eq(peer, S("ledger")))
+		policies_attach(sender, fd);
 	else if (str_eq(peer, S("control")))
 		probes_attach(sender, fd);
 	else
@@ -122,8 +125,10 @@ static bool has_open_jobs(const struct sender *s)
 
 void sender_check_retired(struct sender *s)
 {
-	if (s->retiring && !has_open_jobs(s))
-		service_finish(s->service);
+	if (!s->retiring || has_open_jobs(s))
+		return;
+	results_send(s);
+	service_finish(s->service);
 }
 
 void sender_retire(struct service *s)

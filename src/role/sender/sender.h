@@ -4,6 +4,7 @@
  *
  *     jobs.c         what queue gives and is told      destination.c  where mail for a domain goes, who carries it
  *     lookup.c       asks the resolver                 dial.c         from a list of addresses to a greeting
+ *     policy.c       asks ledger for MTA-STS           results.c      tells ledger how TLS went
  *     threads.c      from there to a thread and back   route.c        what the administrator said of a domain */
 #pragma once
 #include <pthread.h>
@@ -22,7 +23,7 @@ struct sender {
 	const struct conf *conf;
 	struct tls_client *trust;
 	str helo;
-	struct peer queue, resolver;
+	struct peer queue, resolver, ledger;
 	struct admin_door *door;
 	struct route *routes;
 	size_t routes_count;
@@ -31,6 +32,7 @@ struct sender {
 	struct destination *destinations[SENDER_BUCKETS];
 	size_t connections;
 	struct lookup *lookups;
+	struct destination *asking; /* for their policies */
 	uint32_t last_tag;
 	uint64_t credit;
 	struct loop_timer retry;
@@ -46,16 +48,27 @@ struct sender {
 	size_t threads, threads_idle;
 	struct probe *probes;
 	struct tls_results *results; /* guarded by lock */
+	struct loop_timer results_timer;
 };
 
 /* ---- results.c ---- */
 
-struct admin;
+/* How TLS went in one session, or why there was none. */
+struct tls_note {
+	const struct destination *destination;
+	const struct host *host;
+	const struct address *address; /* NULL: it was not connected to */
+	enum security_source source;
+	const char *type;   /* RFC 8460 4.3, static memory; "" where nothing failed */
+	const char *reason; /* of a failure */
+};
+
 void results_init(struct sender *s);
-/* Counts a connection's TLS: type is one of RFC 8460 4.3, static memory, or "" where nothing failed. Any thread. */
-void results_note(struct sender *s, str domain, enum security_source source, const char *type);
-/* The command `route results`. */
-void results_show(struct admin *a);
+/* Counts it. Any thread. */
+void results_note(struct sender *s, const struct tls_note *n);
+/* What was noted is told to ledger: soon; now. Main loop. */
+void results_due(struct sender *s);
+void results_send(struct sender *s);
 
 /* ---- route_test.c ---- */
 

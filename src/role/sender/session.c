@@ -183,9 +183,24 @@ static bool needs_tls(struct session *s, const char *text)
 	return give_up(s, CAUSE_tls, final, final ? "5.7.10" : require_status(s), text);
 }
 
-static void note_tls(const struct session *s, const char *type)
+static void note_tls(const struct session *s, const char *type, const char *reason)
 {
-	results_note(s->sender, s->c->destination->name, s->security.source, type);
+	struct destination *d = s->c->destination;
+	const struct tls_note note = { d, s->host, &s->c->used, s->security.source, type, reason };
+	results_note(s->sender, &note);
+	if (*type != '\0' && s->security.source == SOURCE_STS)
+		policy_broken(&s->log, d, s->host, reason);
+}
+
+/* A policy that is being tested fails in the report only (RFC 8461 5). */
+static void note_handshake(const struct session *s, const struct tls *tls)
+{
+	if (s->security.watches && !policy_names(s->c->destination, s->host))
+		note_tls(s, "validation-failure", "the MTA-STS policy does not name this host");
+	else if (s->security.watches && !s->proved)
+		note_tls(s, tls_doubt_type(tls), tls_doubt(tls));
+	else
+		note_tls(s, "", "");
 }
 
 static bool shake_hands(struct session *s)
@@ -213,7 +228,7 @@ static bool shake_hands(struct session *s)
 		LOG(&s->log, tls_failed, F_TEXT("host", s->host->name),
 			F_TEXT("policy", str_of(security_action_name(s->security.action))),
 			F_TEXT("reason", str_of(tls_failure(tls))));
-		note_tls(s, tls_doubt_type(tls));
+		note_tls(s, tls_doubt_type(tls), tls_failure(tls));
 		if (s->security.action != ACTION_MAY)
 			return needs_tls(s, text);
 		s->c->plain = s->c->again = true;
@@ -222,8 +237,7 @@ static bool shake_hands(struct session *s)
 	s->tls_version = tls_version_name(tls);
 	s->tls_cipher = tls_cipher_name(tls);
 	s->proved = tls_is_proved(tls);
-	/* A policy that is being tested fails in the report only (RFC 8461 5). */
-	note_tls(s, s->security.watches && !s->proved ? tls_doubt_type(tls) : "");
+	note_handshake(s, tls);
 	return hello(s);
 }
 
@@ -232,10 +246,10 @@ static bool start_tls(struct session *s)
 	const enum security_action action = s->security.action;
 	if (action == ACTION_PLAIN || (action == ACTION_MAY && s->c->plain))
 		return true;
-	if (!offers(s, SMTP_EXTENSION_STARTTLS))
-		note_tls(s, "starttls-not-supported");
-	if (!offers(s, SMTP_EXTENSION_STARTTLS))
+	if (!offers(s, SMTP_EXTENSION_STARTTLS)) {
+		note_tls(s, "starttls-not-supported", "the server does not offer STARTTLS");
 		return action == ACTION_MAY || needs_tls(s, "the server does not offer STARTTLS");
+	}
 	err e = command(s, "STARTTLS");
 	if (failed(e))
 		return broken(s, e, "at STARTTLS");

@@ -211,6 +211,7 @@ static void on_wake(void *to, uint32_t events)
 		next = c->next_greeted;
 		session_ended(c);
 	}
+	results_due(s);
 	sender_check_retired(s);
 }
 

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/ledger/ledger.h"
+#include "store/ledger/inside.h"
 
 #include "base/arena.h"
-#include "store/ledger/schema.h"
 
-enum { LEDGER_BUDGET = 64 << 10, LOG_PAGES = 1000, ID_ROOM = 33, PATTERNS_ROOM = 30000 };
-
-struct ledger {
-	struct arena *arena; /* which holds it */
-	struct sql *sql;
-	char id[ID_ROOM], patterns[PATTERNS_ROOM];
-};
+enum { LEDGER_BUDGET = 64 << 10, LOG_PAGES = 1000 };
 
 err ledger_open(struct buf *message, struct ledger **out)
 {
@@ -38,6 +31,8 @@ void ledger_close(struct ledger **l)
 	*l = NULL;
 	arena_free(&a);
 }
+
+err ledger_tidy(struct ledger *l) { return sql_log_pages(l->sql) > LOG_PAGES ? sql_checkpoint(l->sql) : OK; }
 
 /* A text of the row, copied, since the statement ends before it is used. */
 static str copy(char *room, size_t size, str text)
@@ -95,5 +90,5 @@ err ledger_policy_keep(struct ledger *l, const struct ledger_policy *policy, int
 	if (!failed(e))
 		e = keep(l, policy);
 	TRY(sql_end(l->sql, e));
-	return sql_log_pages(l->sql) > LOG_PAGES ? sql_checkpoint(l->sql) : OK;
+	return ledger_tidy(l);
 }

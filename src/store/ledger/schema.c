@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times are UTC in seconds. sts_policy.patterns holds one a line. */
+/* Times are UTC in seconds. sts_policy.patterns holds one a line. How TLS went: tls_policy is a policy as it was applied to a
+ * domain on a day (counted from 1970), with the sessions that it let pass; tls_failure those that it did not, by what failed. */
 #include "store/ledger/schema.h"
 
 static const char *const migrations[] = {
@@ -7,6 +8,15 @@ static const char *const migrations[] = {
 	" domain TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL, mode INTEGER NOT NULL, max_age BIGINT NOT NULL,"
 	" fetched BIGINT NOT NULL, patterns TEXT NOT NULL);"
 	"CREATE INDEX sts_policy_fetched ON sts_policy (fetched);",
+	/* checksum is that of text and hosts, which are too long for an index. */
+	"CREATE TABLE tls_policy ("
+	" number INTEGER NOT NULL PRIMARY KEY, day BIGINT NOT NULL, domain TEXT NOT NULL, kind TEXT NOT NULL,"
+	" checksum BIGINT NOT NULL, text TEXT NOT NULL, hosts TEXT NOT NULL, successes BIGINT NOT NULL,"
+	" UNIQUE (day, domain, kind, checksum));"
+	"CREATE INDEX tls_policy_domain ON tls_policy (domain);"
+	"CREATE TABLE tls_failure ("
+	" policy BIGINT NOT NULL, type TEXT NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, reason TEXT NOT NULL,"
+	" count BIGINT NOT NULL, PRIMARY KEY (policy, type, host, address, reason));",
 };
 
 static const char *const operations[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/ledger/ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -61,11 +62,89 @@ static void keep_test(void **state)
 	check_err("exactly that name", ledger_policy_find(ledger, S("B.test"), &found), ERR_ABSENT);
 }
 
+/* ---- how TLS went ---- */
+
+static struct seen {
+	char text[4000];
+	size_t lines;
+} seen;
+
+static void see(void *to, const struct ledger_result *r)
+{
+	struct seen *s = to;
+	size_t n = strlen(s->text);
+	s->lines++;
+	snprintf(s->text + n, sizeof s->text - n, "%d %.*s %.*s %.*s[%.*s]%.*s %.*s %.*s %.*s %d;", (int)r->day,
+		ARG(r->domain), ARG(r->kind), ARG(r->text), ARG(r->hosts), ARG(r->type), ARG(r->host), ARG(r->address),
+		ARG(r->reason), (int)r->count);
+}
+
+static const char *all(const char *domain)
+{
+	int64_t number = 0;
+	err e;
+	seen = (struct seen){ .lines = 0 };
+	while (!failed(e = ledger_result_next(ledger, str_of(domain), &number, see, &seen)))
+		;
+	check_err("the end", e, ERR_ABSENT);
+	return seen.text;
+}
+
+static void results_test(void **state)
+{
+	struct ledger_result r = { 100, S("a.test"), S("sts"), S("mode: enforce"), S("mx"), S(""), S(""), S(""), S(""),
+		2 };
+	(void)state;
+	check_err("success", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	check_err("and more", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	r.type = S("certificate-expired");
+	r.host = S("mx");
+	r.address = S("192.0.2.1");
+	r.reason = S("old");
+	check_err("failure", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	r.text = S("mode: testing");
+	check_err("another policy", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	r.domain = S("b.test");
+	r.day = 101;
+	check_err("another domain", ledger_result_add(ledger, &r, 101), ERR_NONE);
+	check_str("one domain", str_of(all("b.test")),
+		S("101 b.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"));
+	check_str("all", str_of(all("")),
+		S("100 a.test sts mode: enforce[mx]    4;"
+		  "100 a.test sts mode: enforce[mx]certificate-expired mx 192.0.2.1 old 2;"
+		  "100 a.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"
+		  "101 b.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"));
+	r.day = 100 + LEDGER_RESULT_DAYS + 1;
+	check_err("later", ledger_result_add(ledger, &r, r.day), ERR_NONE);
+	check_str("a week is over", str_of(all("a.test")), S(""));
+	all("");
+	assert_int_equal(seen.lines, 2);
+}
+
+/* Whoever has a thousand kinds of failure is told of a hundred, and of how many there were. */
+static void bounds_test(void **state)
+{
+	char reason[20];
+	struct ledger_result r = { 200, S("c.test"), S("none"), S(""), S(""), S("validation-failure"), S("mx"), S(""),
+		S(""), 1 };
+	(void)state;
+	for (int i = 0; i < 3 * LEDGER_KINDS_MAX; i++) {
+		snprintf(reason, sizeof reason, "%d", i);
+		r.reason = str_of(reason);
+		check_err("failure", ledger_result_add(ledger, &r, 200), ERR_NONE);
+	}
+	all("c.test");
+	assert_int_equal(seen.lines, LEDGER_KINDS_MAX + 1);
+	assert_non_null(strstr(seen.text, "200 c.test none []validation-failure    200;"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(operations_test),
 		cmocka_unit_test(keep_test),
+		cmocka_unit_test(results_test),
+		cmocka_unit_test(bounds_test),
 	};
 	return cmocka_run_group_tests(tests, start, end);
 }
