@@ -94,8 +94,9 @@ static void check_certificate(struct check *c)
 			finding(&c->found, "error", "certificate", "it is not for %.*s", ARG(c->conf.server.hostname));
 		if (facts.signed_by_itself)
 			finding(&c->found, "warning", "certificate",
-				"it is signed by itself: clients will warn their users; put another into keys/tls.crt "
-				"and keys/tls.key, then siegel reload");
+				"it is signed by itself: clients will warn their users; take another into use by "
+				"siegel tls "
+				"install CERTIFICATE KEY");
 	}
 	arena_free(&a);
 }
