@@ -5,6 +5,6 @@
 
 #include "base/err.h"
 
-/* ERR_UNSUPPORTED: not a local connection, or one that no listener accepted: a pair of sockets that a process made for
- * itself has no name, and no role can give it one. */
+/* ERR_UNSUPPORTED: not a local connection, or one that no listener accepted: a listener itself, or a pair of sockets that a
+ * process made for itself, which has no name, and no role can give it one. */
 err peer_user_of_socket(int fd, uid_t *user);

@@ -62,3 +62,11 @@ def channel_to(pid, other):
     """The descriptor of the process whose other end is held by that other process: the oldest one."""
     peers, theirs = unix_peers(), set(inodes_of(other).values())
     return min(fd for fd, inode in inodes_of(pid).items() if peers.get(inode) in theirs)
+
+
+def local_listener_of(pid):
+    """Its listening socket that has a path."""
+    rows = [line.split() for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]]
+    listening = {int(words[6]) for words in rows if len(words) > 7 and words[3] == "00010000"}
+    (found,) = [fd for fd, inode in inodes_of(pid).items() if inode in listening]
+    return found
