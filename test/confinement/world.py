@@ -12,7 +12,7 @@ import time
 from harness.server import Server
 
 ORDINARY = 65534
-EXPECTED = {"process_died", "channel_broken", "envelope_forged", "login_forged", "alarm"}
+EXPECTED = {"process_died", "channel_broken", "envelope_forged", "login_forged", "result_forged", "alarm"}
 WAITING = {"232", "281"}  # epoll_wait, epoll_pwait
 SLEEPING = {"35", "230"}  # nanosleep, clock_nanosleep
 SETTINGS = ["server.restart_delay_max=0", "login.failures_per_login=1000", "login.failures_per_network=10000"]

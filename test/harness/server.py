@@ -51,7 +51,8 @@ def check_reports(text):
 class Server:
     """with Server() as s: ... The log is checked at the end: what is not expected there fails the test."""
 
-    NOT_EXPECTED = ("process_died", "channel_broken", "store_failed", "store_damaged", "login_forged", "envelope_forged")
+    NOT_EXPECTED = ("process_died", "channel_broken", "store_failed", "store_damaged", "login_forged", "envelope_forged",
+                    "result_forged")
 
     def __init__(self, domain="example.test", settings=(), user=None, expected_events=(), folder=None):
         self.domain, self.hostname = domain, f"mail.{domain}"

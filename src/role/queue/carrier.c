@@ -150,11 +150,24 @@ static struct parcel *in_memory(struct remote *r, str transaction, uint64_t job)
 	return p;
 }
 
+/* What an earlier run of ours gave is spoken of before `ready`. Then names that no job has had yet are an invention, and so
+ * are those of another message's job. */
+static bool is_forged(struct remote *r, const struct msg_result *m)
+{
+	if (!r->is_ready || r->recoveries > 0)
+		return false;
+	return parcel_of_job(r, m->job) != NULL ? in_memory(r, m->transaction, m->job) == NULL : m->job > r->last_job;
+}
+
 static err on_result(struct remote *r, const struct msg_result *m, uint32_t tag)
 {
 	(void)tag;
 	if (m->transaction.n != SPOOL_NUMBER)
 		return FAIL(SYNTAX);
+	if (is_forged(r, m)) {
+		LOG(&r->q->service->log, result_forged, F_NUMBER("job", m->job), F_TEXT("host", m->host));
+		return OK;
+	}
 	struct parcel *p = in_memory(r, m->transaction, m->job);
 	if (p == NULL || r->recoveries > 0)
 		return recover_result(r, m);

@@ -95,6 +95,33 @@ static void test_destination_backs_off(void **state)
 	assert_int_equal(house.events[EV_destination_back], 1);
 }
 
+/* Results of jobs that were never given, or of another message's, change nothing and are told. */
+static void test_forged_results(void **state)
+{
+	struct job j, lie;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, BODY);
+	hear_job(&j);
+	lie = j;
+	lie.number = j.number + 1;
+	say_result(&lie, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	lie.number = UINT64_MAX;
+	say_result(&lie, OUTCOME_FAILED, CAUSE_none, 550, S("5.1.1"));
+	lie = j;
+	lie.transaction = number_of(2);
+	say_result(&lie, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	assert_true(is_noted(j.number));
+	wait_for(0);
+	house_close();
+	assert_int_equal(house.events[EV_result_forged], 3);
+	assert_int_equal(house.events[EV_message_relayed], 1);
+	assert_int_equal(house.events[EV_notice_made], 0);
+}
+
 /* ---- who dies ---- */
 
 static void test_sender_dies(void **state)
@@ -306,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_grouped, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_deferred_comes_again, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_destination_backs_off, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_forged_results, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_sender_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_queue_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_restart_with_many, house_enter, house_leave),
