@@ -57,7 +57,10 @@ SIEGEL=${SIEGEL:-$H/../b/siegel}
 siegel_conf() { echo "$BENCH/siegel/siegel.yaml"; }
 siegel_init() {
 	[ -e "$(siegel_conf)" ] || "$SIEGEL" init --dir "$BENCH/siegel" --hostname mail.bench.test --domain bench.test \
-		--port-offset 12000 --listen 127.0.0.1
+		--port-offset 12000 --listen 127.0.0.1 || return
+	# Mail for remote.test goes to the sink, as with Postfix.
+	grep -q '^routes:' "$(siegel_conf)" ||
+		printf 'routes:\n  remote.test: {host: 127.0.0.1, port: 12600}\n' >> "$(siegel_conf)"
 }
 siegel_start() {
 	rm -f "$BENCH/raw/siegel.ready"

@@ -105,10 +105,10 @@ static void make_body(size_t n) { /* 78-byte lines of lower-case words, none beg
         body[at + 75] = 'x'; body[at + 76] = '\r'; body[at + 77] = '\n';
     }
 }
-static size_t make_head(char *h, size_t cap, long i, int user, const char **tail, int dot) {
-    char rc[256]; snprintf(rc, sizeof rc, o.rcpt, user); time_t t = 1700000000 + i * 37; struct tm tm; gmtime_r(&t, &tm); char d[64]; strftime(d, sizeof d, "%a, %d %b %Y %H:%M:%S +0000", &tm);
+static size_t make_head(char *h, size_t cap, long i, int user, int author, const char **tail, int dot) {
+    char rc[256], own[200]; snprintf(rc, sizeof rc, o.rcpt, user); if (o.hdrfrom) snprintf(own, sizeof own, o.hdrfrom, author); time_t t = 1700000000 + i * 37; struct tm tm; gmtime_r(&t, &tm); char d[64]; strftime(d, sizeof d, "%a, %d %b %Y %H:%M:%S +0000", &tm);
     const char *rare = o.rare && i % o.rare == o.rare / 2 ? "zyxrareword " : ""; int n;
-    char fr[256]; if (o.hdrfrom) snprintf(fr, sizeof fr, "Sender <%s>", o.hdrfrom); else snprintf(fr, sizeof fr, "Sender %ld <sender%ld@client.test>", i % 97, i % 97);
+    char fr[256]; if (o.hdrfrom) snprintf(fr, sizeof fr, "Sender <%s>", own); else snprintf(fr, sizeof fr, "Sender %ld <sender%ld@client.test>", i % 97, i % 97);
     if (o.mixed && i % 3 == 0) {
         n = snprintf(h, cap, "From: %s\r\nTo: <%s>\r\nCc: Third Person <third@client.test>\r\nSubject: bench message number %ld with attachment\r\nDate: %s\r\nMessage-ID: <%ld.%d@client.test>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_bench_\"\r\n\r\n"
             "--=_bench_\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\nHello, %sthis is message %ld.\r\n\r\n--=_bench_\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Hello, this is message %ld.</p>\r\n\r\n--=_bench_\r\nContent-Type: text/plain; name=\"a.txt\"\r\nContent-Disposition: attachment; filename=\"a.txt\"\r\n\r\n",
@@ -134,7 +134,7 @@ static void smtp_begin(struct conn *c) { /* next message or QUIT */
     if (c->msg < 0) { ob_f(c, "QUIT\r\n"); c->st = S_QUIT; return; }
     int u = (int)((c->msg + o.firstmsg) % o.nusers); char rc[256]; snprintf(rc, sizeof rc, o.rcpt, u);
     c->t_txn = now(); c->t_dot = 0; c->st = S_MAIL;
-    ob_f(c, "MAIL FROM:<%s>\r\n", o.from);
+    char from[256]; snprintf(from, sizeof from, o.from, c->user); ob_f(c, "MAIL FROM:<%s>\r\n", from);
     if (c->pipe) ob_f(c, "RCPT TO:<%s>\r\nDATA\r\n", rc);
 }
 static void smtp_fail(struct conn *c, const char *line) {
@@ -164,7 +164,7 @@ static void smtp_line(struct conn *c, char *l, size_t n) {
     case S_RCPT: if (code != 250) { smtp_fail(c, l); return; } c->st = S_DATA; if (!c->pipe) ob_f(c, "DATA\r\n"); break;
     case S_DATA: {
         if (code != 354) { smtp_fail(c, l); return; }
-        char h[4096]; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, (int)((c->msg + o.firstmsg) % o.nusers), &c->tail, 1);
+        char h[4096]; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, (int)((c->msg + o.firstmsg) % o.nusers), c->user, &c->tail, 1);
         ob_add(c, h, hl); c->body = body; c->bl = body_len(c->msg + o.firstmsg, hl, c->tail, 1); c->st = S_DOT; c->t_dot = 0; break; }
     case S_DOT: {
         if (code != 250) { smtp_fail(c, l); return; }
@@ -187,7 +187,7 @@ static void imap_work(struct conn *c) {
     if (c->cmdi % (o.ncmd ? o.ncmd : 1) == 0) { c->msg = claim(); if (c->msg < 0) { imap_cmd(c, "LOGOUT"); c->st = S_LOGOUT; return; } c->seq++; }
     c->st = S_WORK;
     if (o.w == W_APPEND) {
-        char h[4096]; const char *tail; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, c->user, &tail, 0); size_t bl = body_len(c->msg + o.firstmsg, hl, tail, 0);
+        char h[4096]; const char *tail; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, c->user, c->user, &tail, 0); size_t bl = body_len(c->msg + o.firstmsg, hl, tail, 0);
         imap_cmd(c, "APPEND %s {%zu%s}", o.mbox, hl + bl + strlen(tail), o.litplus ? "+" : "");
         if (o.litplus) { ob_add(c, h, hl); c->body = body; c->bl = bl; c->tail = tail[2] ? "\r\n--=_bench_--\r\n\r\n" : "\r\n\r\n"; }
         return;
@@ -221,7 +221,7 @@ static void imap_line(struct conn *c, char *l, size_t n) {
     if (l[0] == '+') {
         if (c->st == S_HELD) { held++; return; }
         if (c->st == S_WORK && o.w == W_APPEND) {
-            char h[4096]; const char *tail; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, c->user, &tail, 0); ob_add(c, h, hl);
+            char h[4096]; const char *tail; size_t hl = make_head(h, sizeof h, c->msg + o.firstmsg, c->user, c->user, &tail, 0); ob_add(c, h, hl);
             c->body = body; c->bl = body_len(c->msg + o.firstmsg, hl, tail, 0); c->tail = tail[2] ? "\r\n--=_bench_--\r\n\r\n" : "\r\n\r\n"; flush_out(c);
         }
         return;

@@ -14,17 +14,18 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-#     name        set-up                        start                         stop                       pids                       smtp   imap   imaps  prefix  password             short-lived        gone             as before
+#     name        set-up                        start                         stop                       pids                       smtp   imap   imaps  prefix  password             short-lived        gone             as before            submission
 SERVERS = [
     ("siegel",    "siegel_init",                "siegel_start",               "siegel_stop",             "siegel_pid",              12025, 12143, 12993, "kx77-", "bench-pass-phrase",
-     "siegel_linger 1", "siegel_alone", "siegel_linger 60"),
+     "siegel_linger 1", "siegel_alone", "siegel_linger 60", "--port=12465 --tls=1 --auth=1 --from=u%03d@bench.test --hdrfrom=u%03d@bench.test"),
     ("peers",     "dove_limits maildir perf",   "dove_start maildir; pf_start", "pf_stop; dove_stop maildir",
      "pf_pid; cat $P/dovecot-maildir/run/master.pid",                                                                               11025, 11143, 11993, "",      "pw",
-     ":", "dove_alone", ":"),
+     ":", "dove_alone", ":", "--port=11025"),
 ]
-FIELDS = ("name", "setup", "start", "stop", "pids", "smtp", "imap", "imaps", "prefix", "password", "short_lived", "alone", "as_before")
+FIELDS = ("name", "setup", "start", "stop", "pids", "smtp", "imap", "imaps", "prefix", "password", "short_lived", "alone", "as_before", "submission")
 
 DELIVER = "deliver --port={smtp} --users=100 --vis-imap={imap}"
+RELAY = "deliver {submission} --rcpt=u%03d@remote.test --users=100 --sink=12600"
 EVERYBODY = "login --port={imap} --n=100 --conc=4 --users=100"
 BIG = "cmd --port={imap} --user={prefix}big"
 #     load                                      options of mailload                                                          figure           more is better, goal
@@ -36,6 +37,8 @@ LOADS = [
     ("4 KiB, one a connection: visible/s",      DELIVER + " --n=1000 --size=4096 --conc=20 --perconn=1",                     "vis_rate",      True,  "6 times the peers"),
     ("64 KiB, 20 connections: visible/s",       DELIVER + " --n=500 --size=65536 --conc=20",                                 "vis_rate",      True,  "5 times the peers"),
     ("1 MiB, 20 connections: visible/s",        DELIVER + " --n=100 --size=1048576 --conc=20",                               "vis_rate",      True,  "twice the peers"),
+    ("relay, 4 KiB, 20 connections: sink/s",    RELAY + " --n=1500 --size=4096 --conc=20",                                   "sink_rate",     True,  "5 times the peers"),
+    ("relay, 4 KiB, 20 connections: CPU ms/message", None,                                                                   "srv_ms_per_op", False, "at most 0.4"),
     ("login, plain: CPU ms",                    "login --port={imap} --n=1000 --conc=20 --users=100",                        "srv_ms_per_op", False, "at most 0.5"),
     ("login, TLS: CPU ms",                      "login --port={imaps} --tls=1 --n=1000 --conc=20 --users=100",               "srv_ms_per_op", False, "at most 1.0"),
     ("login, cold, plain: CPU ms",              EVERYBODY,                                                                   "cold_ms_per_op", False, "at most 3"),
@@ -113,7 +116,7 @@ def measure(server, results, wanted):
     """The wanted loads once. Rows without options of their own take the figures of the run before them."""
     figures = None
     results.setdefault(("all processes, idle: PSS MiB", server.name), []).append(server.memory())
-    if any(name.startswith("login") and re.search(wanted, name) for name, *_ in LOADS):
+    if any(name.startswith(("login", "relay")) and re.search(wanted, name) for name, *_ in LOADS):
         server.load(EVERYBODY, "first")  # from here on no password is hashed
     for name, options, figure, _, _ in LOADS:
         if not re.search(wanted, name):
@@ -133,14 +136,14 @@ def median(values):
 
 def table(results, names):
     rows = [(name, more, goal) for name, _, _, more, goal in LOADS] + [("all processes, idle: PSS MiB", False, "at most 40")]
-    print(f"\n{'load':42}" + "".join(f"{name:>12}" for name in names) + f"{'ratio':>9}  goal")
+    print(f"\n{'load':45}" + "".join(f"{name:>12}" for name in names) + f"{'ratio':>9}  goal")
     for name, more, goal in rows:
         medians = [median(results.get((name, server))) for server in names]
         cells = "".join(f"{'-' if value is None else format(value, '.4g'):>12}" for value in medians)
         ratio = ""
         if len(medians) == 2 and all(medians):
             ratio = f"{medians[0] / medians[1] if more else medians[1] / medians[0]:.1f}x"
-        print(f"{name:42}{cells}{ratio:>9}  {goal}")
+        print(f"{name:45}{cells}{ratio:>9}  {goal}")
     print("\nratio: how many times better the first is than the second")
 
 
