@@ -185,7 +185,6 @@ void command_data(struct session *s, str argument)
 {
 	struct smtp_data *data = &s->transfer.data;
 	(void)argument;
-	session_settle(s);
 	if (s->transaction.binary) { /* RFC 3030 3 */
 		reply(s, 503, "5.5.1", "a message with BODY=BINARYMIME comes by BDAT");
 		return;
