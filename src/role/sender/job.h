@@ -15,6 +15,7 @@ enum {
 
 struct sender;
 struct destination;
+struct slot;
 
 /* Why something did not work, in the words of queue_sender.def. */
 struct failure {
@@ -68,7 +69,8 @@ struct job {
 	int file;  /* where it is then, or -1 */
 	char host[NAME_MAX_BYTES + 1];
 	struct destination *at;
-	bool spoken; /* a server has answered for it */
+	bool spoken;       /* a server has answered for it */
+	struct slot *slot; /* delivered.c: once somebody has got it */
 };
 
 /* Notes what became of a target. The texts are copied; only the thread that has the job. */

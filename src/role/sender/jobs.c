@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "os/fd.h"
-#include "role/sender/sender.h"
+#include "role/sender/delivered.h"
 
 #define CONVERSATION "ipc/queue_sender.def"
 #include "ipc/conversation.h"
@@ -36,6 +36,7 @@ void job_answer_rest(struct job *j, const struct failure *f)
 static void job_free(struct job *j)
 {
 	struct sender *s = j->sender;
+	delivered_forget(j);
 	if (j->before_all != NULL)
 		j->before_all->next_all = j->next_all;
 	else

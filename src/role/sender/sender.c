@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "role/sender/delivered.h"
 
 enum { AUTHORITIES_MAX = 4 << 20, OTHERS_ANY = 0077 };
 static const char authorities_file[] = "/etc/ssl/certs/ca-certificates.crt";
@@ -92,6 +93,10 @@ static void take_logins(struct sender *s, int fd, char *room, size_t size)
 void sender_file(struct service *s, str name, int fd)
 {
 	struct sender *sender = s->state;
+	if (str_eq(name, S("delivered"))) {
+		delivered_open(sender, fd);
+		return;
+	}
 	struct arena *a = arena_new("file", AUTHORITIES_MAX + 4096);
 	char *room = NEW(a, char, AUTHORITIES_MAX);
 	sender->has_authorities = sender->has_authorities || str_eq(name, S("authorities"));

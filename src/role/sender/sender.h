@@ -5,7 +5,8 @@
  *     jobs.c         what queue gives and is told      destination.c  where mail for a domain goes, who carries it
  *     lookup.c       asks the resolver                 dial.c         from a list of addresses to a greeting
  *     policy.c       asks ledger for MTA-STS           results.c      tells ledger how TLS went
- *     threads.c      from there to a thread and back   route.c        what the administrator said of a domain */
+ *     threads.c      from there to a thread and back   route.c        what the administrator said of a domain
+ *     delivered.c    what must not be forgotten when this process is killed */
 #pragma once
 #include <pthread.h>
 
@@ -17,6 +18,7 @@
 enum { SENDER_BUCKETS = 4096 };
 
 struct lookup;
+struct delivered;
 
 struct sender {
 	struct service *service;
@@ -49,6 +51,7 @@ struct sender {
 	struct probe *probes;
 	struct tls_results *results; /* guarded by lock */
 	struct loop_timer results_timer;
+	struct delivered *delivered; /* delivered.h; NULL: none was given */
 };
 
 /* ---- results.c ---- */

@@ -3,6 +3,7 @@
  * commands leave together; the replies are read in their order in any case. */
 #include <stdio.h>
 
+#include "role/sender/delivered.h"
 #include "role/sender/session.h"
 
 enum { GROUP_MAX = TARGETS_MAX };
@@ -66,6 +67,7 @@ static void delivered(struct transaction *t, struct target *target)
 		.status = s->reply.enhanced.n > 0 ? s->reply.enhanced : S("2.0.0"),
 		.text = s->reply.text };
 	job_answer(t->job, target, &o);
+	delivered_note(t->job, target);
 }
 
 /* ---- what is said ---- */

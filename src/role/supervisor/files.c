@@ -7,18 +7,45 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* Where section is NULL, at is the path, otherwise the name of the setting. */
-static const struct {
+/* Where section is NULL, at is the path, otherwise the name of the setting; where at is NULL too it is memory. */
+static const struct file {
 	const char *role, *name, *section, *at;
+	size_t bytes;
 } files[] = {
-#define FILE_OF(role, name, section, setting) { #role, (name), #section, #setting },
-#define FILE_AT(role, name, path) { #role, (name), NULL, (path) },
+#define FILE_OF(role, name, section, setting) { #role, (name), #section, #setting, 0 },
+#define FILE_AT(role, name, path) { #role, (name), NULL, (path), 0 },
+#define KEPT(role, name, bytes) { #role, (name), NULL, NULL, (bytes) },
 #include "role/supervisor/files.def"
 #undef FILE_OF
 #undef FILE_AT
+#undef KEPT
 };
+enum { FILES = sizeof files / sizeof *files };
+
+/* The memory of KEPT rows, as long as the server runs; 0: not made yet. */
+static int kept[FILES];
+
+/* Whoever has it may write into it and not change its size, which would take the ground from under the next one. */
+static int keep(size_t bytes)
+{
+	int fd = memfd_create("kept", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0 && (ftruncate(fd, (off_t)bytes) != 0 ||
+			       fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0))
+		fd_close(&fd);
+	return fd;
+}
+
+/* A descriptor of its own for the memory of that row. -1: there is none. */
+static int open_kept(size_t row)
+{
+	if (kept[row] <= 0)
+		kept[row] = keep(files[row].bytes);
+	return kept[row] < 0 ? -1 : fcntl(kept[row], F_DUPFD_CLOEXEC, 0);
+}
 
 /* -1: there is none, or it is not a regular file. */
 static int open_file(const struct process *p, const char *section, const char *at)
@@ -44,10 +71,10 @@ static int open_file(const struct process *p, const char *section, const char *a
 err files_send(struct process *p)
 {
 	struct channel line = process_line(p);
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		int fd = str_eq(str_of(p->row->role), str_of(files[i].role))
-				 ? open_file(p, files[i].section, files[i].at)
-				 : -1;
+	for (size_t i = 0; i < FILES; i++) {
+		if (!str_eq(str_of(p->row->role), str_of(files[i].role)))
+			continue;
+		int fd = files[i].bytes > 0 ? open_kept(i) : open_file(p, files[i].section, files[i].at);
 		if (fd < 0)
 			continue;
 		struct msg_given_file m = { .name = str_of(files[i].name), .content = fd };
