@@ -21,6 +21,7 @@ class Target:
     key: str        # path of the TLS key
     victim: int     # a process of the same user
     port: int       # TCP, on 127.0.0.1, where the test listens
+    local: str      # path of a local socket: of commands, or of the test's
     abstract: str   # name of the test's datagram socket in the abstract space
     listener: int   # the process' own listening TCP socket, -1: none
 
@@ -53,6 +54,17 @@ def fast_open_listener(i, t):
     """A listener that is shut down is an unconnected socket, which MSG_FASTOPEN connects without connect()."""
     i.call("shutdown", t.listener, 0)
     return fast_open(i, t, t.listener)
+
+
+def to_local(i, t):
+    fd = i.call("socket", LOCAL, STREAM, 0)
+    name = struct.pack("=H", LOCAL) + os.fsencode(t.local) + b"\0"
+    return i.call("connect", fd, i.data(name), len(name))
+
+
+def datagram_out(i, t):
+    fd = i.call("socket", INET, DATAGRAM, 0)
+    return i.call("sendto", fd, i.text("x"), 1, 0, address(i, t), 16)
 
 
 def abstract_name(t):
@@ -108,6 +120,7 @@ DEEDS = {
     "connect out":                       connected,
     "connect out by sending":            lambda i, t: fast_open(i, t, i.call("socket", INET, STREAM, 0)),
     "connect out by its listener":       fast_open_listener,
+    "send a datagram":                   datagram_out,
     "listen":                            listening,
     "execute":                           executed,
     "fork":                              forked,
@@ -120,6 +133,7 @@ DEEDS = {
     "re-schedule another process":       lambda i, t: i.call("sched_setscheduler", t.victim, 3, i.data(bytes(4))),
     "lower another process' priority":   lambda i, t: i.call("setpriority", 0, t.victim, 19),
     "bind another process to a CPU":     lambda i, t: i.call("sched_setaffinity", t.victim, 8, i.data(struct.pack("=Q", 1))),
+    "reach a local socket":              to_local,
     "reach an abstract socket":          to_abstract,
     "reach it by sendto":                to_abstract_by_sendto,
     "reach it by sendmsg":               to_abstract_by_sendmsg,
@@ -130,6 +144,6 @@ OWN = {
     "siegel-sender": {"connect out"},
     "siegel-directory": {"open the directory's database", "write the directory's database"},
     "siegel-keyring": {"open the key"},
-    "siegel-resolver": {"connect out", "connect out by sending"},
+    "siegel-resolver": {"connect out", "connect out by sending", "send a datagram"},
     "siegel-fetcher": {"connect out"},
 }

@@ -162,7 +162,7 @@ class Inside:
         with self.borrowed():
             return self.call("sendmsg", fd, self.message(content, descriptors), MSG_NOSIGNAL)
 
-    def receive(self, fd, patience=5):
+    def receive(self, fd, patience=60):
         """The next datagram, b"" at the end, None when nothing came in so many seconds."""
         with self.borrowed():
             limit = self.data(struct.pack("=qq", patience, 0))

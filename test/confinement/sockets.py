@@ -70,3 +70,9 @@ def local_listener_of(pid):
     listening = {int(words[6]) for words in rows if len(words) > 7 and words[3] == "00010000"}
     (found,) = [fd for fd, inode in inodes_of(pid).items() if inode in listening]
     return found
+
+
+def packet_sockets():
+    """Inodes of the sockets that carry frames; the streams of sessions are others."""
+    rows = pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]
+    return {int(words[6]) for words in map(str.split, rows) if words[4] == "0005"}

@@ -16,9 +16,9 @@ class Session:
         """False when the other side has ended the channel."""
         return self.inside.send(self.fd, wire.frame(message, *fields), descriptors) > 0
 
-    def hear(self, patience=5):
+    def hear(self):
         """The next answer; None at the end."""
-        content = self.inside.receive(self.fd, patience)
+        content = self.inside.receive(self.fd)
         assert content is not None, "no answer"
         return wire.read_answer(content) if content else None
 

@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import re
+import socket
 import sys
 
 import pytest
@@ -13,13 +14,15 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from confinement.deeds import DEEDS, OWN, Target  # noqa: E402
 from confinement.inject import Died, Inside  # noqa: E402
-from confinement.sockets import listener_of  # noqa: E402
+from confinement.sockets import inodes_of, listener_of, packet_sockets, unix_peers  # noqa: E402
 from confinement.world import ORDINARY, World, start_helper, user_of  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can put calls into a confined process")
 
 SERVERS = {"root": (None, 99), "root, Landlock 2": (None, 2), "ordinary": (ORDINARY, 99), "ordinary, Landlock 2": (ORDINARY, 2)}
 NOT_FOR_HELPERS = {"connect out by its listener"}  # which have none; test/unit/os/confine.c shows that it would work
+RECEIVERS = {"smtp", "submission", "lmtp", "local"}
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HOME = 4  # the descriptor of a role's folder
 ROLES = {"control", "directory", "fetcher", "filter", "frontdoor", "greeter", "hasher", "keyring", "ledger", "logger", "mailbox", "mailroom", "queue",
          "receiver", "resolver", "sender"}
@@ -43,7 +46,7 @@ def target_of(world, role, instance, pid):
     other = next(number for number in numbers if str(number) != instance)
     return Target(directory=str(world.directory), account=str(folder / "accounts" / str(other) / "account.db"),
                   key=str(folder / "keys" / "tls.key"), victim=world.helper(user_of(pid)), port=world.port,
-                  abstract=world.abstract_name, listener=listener_of(pid))
+                  local=str(folder / "run" / "control"), abstract=world.abstract_name, listener=listener_of(pid))
 
 
 def attempt(deed, pid, target):
@@ -92,12 +95,35 @@ def test_descriptors(world):
                 assert link == home or link.startswith(home + "/"), f"{role} {instance}: {fd} is {link}, not in {home}"
 
 
+def pairs():
+    """Who has a channel to whom, as the supervisor's table has it."""
+    text = (ROOT / "src" / "role" / "supervisor" / "pairs.def").read_text()
+    found = {frozenset(pair) for pair in re.findall(r"^PAIR\( *(\w+), +(\w+) *\)", text, re.M)}
+    assert len(found) > 20
+    return found
+
+
+def test_channels(world):
+    """Nobody has one to whom it need not talk to: a sender none to keyring, for instance."""
+    processes = [(role.removeprefix("siegel-"), pid) for role, _, pid in world.open_mailboxes()]
+    owner = {inode: role for role, pid in processes for inode in inodes_of(pid).values()}
+    peers, packets, wanted, seen = unix_peers(), packet_sockets(), pairs(), set()
+    for role, pid in processes:
+        for inode in set(inodes_of(pid).values()) & packets:
+            other = owner.get(peers.get(inode), "supervisor")  # the lifeline
+            if other not in ("supervisor", "logger") and role != "logger":
+                assert frozenset((role, other)) in wanted, f"{role} has a channel to {other}"
+                seen.add(frozenset((role, other)))
+    assert len(seen) > 20
+
+
 @pytest.mark.parametrize("deed", DEEDS)
 def test_deed(world, deed, capsys):
     world.wait_ready()
     processes = world.open_mailboxes()
     before, outcomes, done = marks(world), {}, []
     assert {role.removeprefix("siegel-") for role, _, _ in processes} == ROLES
+    assert {instance for role, instance, _ in processes if role == "siegel-receiver"} == RECEIVERS
     for role, instance, pid in processes:
         target = target_of(world, role, instance, pid)
         if deed in OWN.get(role, ()) or (deed == "connect out by its listener" and target.listener < 0):
@@ -121,6 +147,10 @@ def ordinary_file(path):
 @pytest.fixture
 def no_world(tmp_path):
     """The same targets, for those who are not confined."""
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(str(tmp_path / "control"))
+    local.listen()
+    os.chown(tmp_path / "control", ORDINARY, ORDINARY)
     world = World(ORDINARY)
     world.listen()
     os.chown(tmp_path, ORDINARY, ORDINARY)
@@ -128,9 +158,10 @@ def no_world(tmp_path):
         folder.chmod(0o755)
     yield world, Target(directory=ordinary_file(tmp_path / "directory.db"), account=ordinary_file(tmp_path / "account.db"),
                         key=ordinary_file(tmp_path / "tls.key"), victim=world.helper(ORDINARY), port=world.port,
-                        abstract=world.abstract_name, listener=-1)
+                        local=str(tmp_path / "control"), abstract=world.abstract_name, listener=-1)
     world.end_helpers()
     world.close()
+    local.close()
 
 
 @pytest.mark.parametrize("deed", sorted(set(DEEDS) - NOT_FOR_HELPERS))

@@ -42,7 +42,7 @@ def user_of(pid):
 def start_helper(user):
     """An unconfined process of that user, to be attacked, or to attack with."""
     helper = subprocess.Popen(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "sleep", "1000"])
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while pathlib.Path(f"/proc/{helper.pid}/comm").read_text() != "sleep\n" or call_of(helper.pid) not in SLEEPING:
         assert time.monotonic() < deadline, "the helper did not start"
         time.sleep(0.002)
@@ -106,7 +106,7 @@ class World:
                     found.append((words[0], words[1], pid))
         return found
 
-    def wait_ready(self, mailboxes=0, timeout=20):
+    def wait_ready(self, mailboxes=0, timeout=90):
         """Until all processes that there were at the start wait for work again, and so many of accounts; all of them, those
         of accounts first, since they end with the mailroom."""
         deadline = time.monotonic() + timeout
