@@ -27,7 +27,7 @@ def text_of(subject, size):
 
 def send(server, login, subject, size=500):
     """The code of the last answer."""
-    with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=60) as client:
         client.ehlo()
         client.mail("a@example.net")
         code, _ = client.rcpt(server.accounts[login])
@@ -122,7 +122,7 @@ def test_damaged_account():
         server.stop()
         scribble(stores["kx-anna"])
         server.start()
-        server.wait_for(lambda: send(server, "kx-anna", "second") == 451, 20)
+        server.wait_for(lambda: send(server, "kx-anna", "second") == 451)
         assert send(server, "kx-bert", "second") == 250
         server.wait_for(lambda: subjects(server, "kx-bert") == ["first", "second"])
         assert server.log("store_damaged")
@@ -177,13 +177,13 @@ def test_queue_damaged_while_it_runs():
                 sent.append(subject)
             return server.log("store_damaged")
 
-        server.wait_for(is_noticed, 30)
+        server.wait_for(is_noticed)
         assert server.roles()["siegel-queue"] == queue
         assert "store_damaged" in server.command("alarm", "list").stdout
         server.wait_for(lambda: send(server, "kx-bert", "last") == 250)
         server.wait_for(lambda: subjects(server, "kx-bert")[-1:] == ["last"])
-        server.wait_for(lambda: server.log("store_recovered"), 30)
-        server.wait_for(lambda: {m["state"] for m in server.objects("queue", "list")} <= {"held"}, 30)
+        server.wait_for(lambda: server.log("store_recovered"))
+        server.wait_for(lambda: {m["state"] for m in server.objects("queue", "list")} <= {"held"})
         there = subjects(server, "kx-bert")
         assert len(there) == len(set(there)) and set(there) <= {*sent, "last"}, (there, sent)
         with Imap(server) as imap:  # hers were in the damaged file: some have come, some are not what they were
@@ -204,7 +204,7 @@ def test_damaged_directory():
         scribble(next(server.folder.rglob("directory.db")))
         with pytest.raises(AssertionError):
             server.start()
-        server.process.wait(timeout=20)
+        server.process.wait(timeout=60)
         server.process = None
         said = (server.base / "stderr").read_text()
         assert "directory.db cannot be used: stored data is damaged" in said and "backup" in said, said

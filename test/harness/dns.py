@@ -312,7 +312,7 @@ class Dns:
         return at + 1
 
     def wait_serial(self, name):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             assert self.process.poll() is None, (self.folder / "output").read_text() + self.log_text()
             try:
@@ -331,7 +331,7 @@ class Dns:
         """NSD goes away; its zones stay for start()."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
             self.process = None
 
     def processes(self):

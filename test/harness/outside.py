@@ -155,7 +155,7 @@ class Postfix:
         path = self.folder / "maillog"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def wait_for(self, what, timeout=20):
+    def wait_for(self, what, timeout=60):
         deadline = time.monotonic() + timeout
         while what not in self.log_text():
             assert time.monotonic() < deadline, f"{what!r} never came\n{self.log_text()[-3000:]}"

@@ -103,7 +103,7 @@ class Server:
         return address
 
     # ---- life --------------------------------------------------------------------------------------------------------
-    def start(self, timeout=30, wrapper=(), keep=()):
+    def start(self, timeout=90, wrapper=(), keep=()):
         """wrapper: words in front of the command, such as those of a tracer; keep: descriptors that it inherits."""
         command = [*wrapper, str(build_folder() / "siegel"), "serve", "-c", str(self.conf)]
         for setting in self.settings:
@@ -126,11 +126,11 @@ class Server:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(timeout=30)
+            status = self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            status = "killed: it did not end within 30 s"
+            status = "killed: it did not end within 60 s"
         self.process = None
         assert status == 0, f"serve ended with {status}\n{(self.base / 'stderr').read_text()}"
 
@@ -156,6 +156,15 @@ class Server:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 roles.setdefault(words[0].decode().split("/")[-1], []).append(pid)
         return roles
+
+    def processor_seconds(self, *roles):
+        """What the processes of these roles have used of the processors since they began."""
+        seconds = 0
+        for role in roles:
+            for pid in self.roles().get(f"siegel-{role}", []):
+                words = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                seconds += (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return seconds
 
     def __enter__(self):
         try:
@@ -200,7 +209,7 @@ class Server:
         bad = [e for e in self.log() if e["event"] in self.NOT_EXPECTED and e["event"] not in self.expected]
         assert not bad, "\n".join(map(str, bad))
 
-    def wait_for(self, what, timeout=10):
+    def wait_for(self, what, timeout=60):
         """Until what() is true; returns what it said."""
         deadline = time.monotonic() + timeout
         while not (result := what()):
@@ -216,7 +225,7 @@ class Server:
         return ssl.create_default_context(cafile=str(self.folder / "keys" / "tls.crt"))
 
     def connect(self, service, tls=None, source="127.0.0.1"):
-        s = socket.create_connection(("127.0.0.1", self.port(service)), timeout=20, source_address=(source, 0))
+        s = socket.create_connection(("127.0.0.1", self.port(service)), timeout=60, source_address=(source, 0))
         if service.endswith("s") if tls is None else tls:
             s = self.tls_context().wrap_socket(s, server_hostname=self.hostname)
         return s

@@ -64,7 +64,7 @@ def has_mail(server, who, subject, folder="INBOX"):
 
 def deliver(server, who, subject, body="hello\r\n"):
     """A mail from outside, until it is there."""
-    with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=60) as client:
         client.sendmail("someone@elsewhere.test", [f"{who}@example.test"], f"From: someone@elsewhere.test\r\nSubject: {subject}\r\n\r\n{body}")
     return server.wait_for(lambda: has_mail(server, who, subject))[0]
 
@@ -116,7 +116,7 @@ def test_smtplib(server):
     mail["From"], mail["To"], mail["Subject"] = "carl@example.test", "dora@example.test, emil@example.test", "smtplib"
     mail.set_content("Gr\u00fc\u00dfe")
     mail.add_attachment(bytes(range(256)) * 100, maintype="application", subtype="octet-stream", filename="all bytes.bin")
-    with smtplib.SMTP("127.0.0.1", server.port("submission"), timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", server.port("submission"), timeout=60) as client:
         client._host = server.hostname  # the name that is verified
         client.starttls(context=server.tls_context())
         client.login("kx-carl", PASSWORD)
@@ -128,7 +128,7 @@ def test_smtplib(server):
 
 
 def test_smtplib_login_mechanism(server):
-    with smtplib.SMTP_SSL("127.0.0.1", server.port("submissions"), timeout=30, context=unverified_name(server)) as client:
+    with smtplib.SMTP_SSL("127.0.0.1", server.port("submissions"), timeout=60, context=unverified_name(server)) as client:
         client.ehlo()
         client.user, client.password = "kx-carl", PASSWORD
         assert client.auth("LOGIN", client.auth_login)[0] == 235
@@ -295,7 +295,7 @@ def mutt(server, folder, *options, input=None, keys=None):
     return watch_terminal(pid, terminal)
 
 
-def watch_terminal(pid, terminal, timeout=40):
+def watch_terminal(pid, terminal, timeout=90):
     screen, deadline = b"", time.monotonic() + timeout
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 0.5)[0]:
@@ -377,7 +377,7 @@ ENTRANCES = (("imaps", ()), ("submissions", ()), ("smtp", ("-starttls", "smtp"))
 
 def s_client(server, service, *options, status=0):
     return run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port(service)}", "-servername", server.hostname, *options,
-               input="", status=status, timeout=30)
+               input="", status=status, timeout=60)
 
 
 @pytest.mark.parametrize("service,starttls", ENTRANCES)

@@ -3,7 +3,6 @@
 import pathlib
 import socket
 import sys
-import time
 
 import pytest
 
@@ -63,7 +62,7 @@ def test_much_before_login(server, data):
         client.send(data)
     except OSError:
         return
-    client.socket.settimeout(5)
+    client.socket.settimeout(60)
     first = client.line() if data != b"\0" * 100000 else last_words(client)
     assert b" OK" not in first, first
     still_serves(server)
@@ -102,12 +101,12 @@ def test_waiting_commands_follow_a_login(server):
     "FETCH 1 BODY[HEADER.FIELDS (" + "x " * 5000 + "y)]", "STORE 1 +FLAGS (" + " ".join(f"k{n}" for n in range(3000)) + ")",
     "LIST (" + "SUBSCRIBED " * 1000 + ') "" *', 'LIST "" "' + "*%" * 400 + 'x"'), ids=lambda t: t[:16])
 def test_expensive_commands(server, text):
-    """Every count has a limit; the answer is quick, whatever it is, and the session goes on."""
+    """Every count has a limit; the answer costs little, whatever it is, and the session goes on."""
     client = logged_in(server)
     client.ok("SELECT INBOX")
-    begin = time.monotonic()
+    before = server.processor_seconds("mailbox")
     assert client.command(text).status in ("OK", "NO", "BAD")
-    assert time.monotonic() - begin < 2
+    assert server.processor_seconds("mailbox") - before < 1
     client.ok("NOOP")
     client.close()
 
@@ -174,11 +173,9 @@ def test_slow_reader(server):
     slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.ok("SELECT much")
     slow.send(b"s FETCH 1:* BODY.PEEK[]\r\n" * 20)
-    begin = time.monotonic()
     filler.ok("SELECT much")
     filler.ok("STORE 1 +FLAGS (\\Flagged)")
     assert len(filler.ok("FETCH 2 BODY.PEEK[]").of("FETCH")[0][2][1]) > 900000
-    assert time.monotonic() - begin < 3
     still_serves(server)
     slow.close()
     filler.ok("NOOP")

@@ -119,7 +119,7 @@ def test_runs_out(world):
     world.web.policy(max_age=0)
     assert world.ask()["found"]
     world.dns.change("sts.test", without=["_mta-sts"])
-    world.server.wait_for(lambda: not world.ask()["found"], 5)
+    world.server.wait_for(lambda: not world.ask()["found"])
 
 
 def test_wrong_certificates(authority, world):

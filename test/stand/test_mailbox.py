@@ -220,7 +220,7 @@ def test_idle_tells_at_once(stand):
         start = time.monotonic()
         two.append("INBOX", MESSAGE)
         assert one.response() == b"* %d EXISTS\r\n" % n
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 20  # what comes by itself comes after half a minute
         assert one.response() == b"* %d RECENT\r\n" % n
     one.send("DONE\r\n")
     assert one.response().startswith(b"i OK")
