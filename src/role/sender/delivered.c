@@ -65,8 +65,7 @@ static bool recall(struct sender *s, struct slot *slot, uint32_t count)
 		arena_free(&a);
 		return false;
 	}
-	*j = (struct job){ .next_all = s->jobs,
-		.sender = s,
+	*j = (struct job){ .sender = s,
 		.arena = a,
 		.state = JOB_DONE,
 		.number = slot->job,
@@ -76,9 +75,7 @@ static bool recall(struct sender *s, struct slot *slot, uint32_t count)
 		.slot = slot };
 	memcpy(j->transaction, slot->transaction, sizeof j->transaction);
 	snprintf(j->host, sizeof j->host, "%.*s", ARG(host_of(slot)));
-	if (s->jobs != NULL)
-		s->jobs->before_all = j;
-	s->jobs = j;
+	job_enter(j);
 	return true;
 }
 

@@ -145,22 +145,21 @@ static void append(struct destination *d, struct job *j)
 	d->waiting++;
 }
 
-/* A session that waits for mail takes it at once. sender.lock is held. */
-static bool hand_to_idle(struct destination *d)
+/* A session that waits for mail takes it at once. NULL: there is none, or no mail. sender.lock is held. */
+static struct connection *give_to_idle(struct destination *d)
 {
 	struct connection *c = d->idle;
-	if (c == NULL)
-		return false;
-	d->idle = c->next_idle;
 	struct job *j = d->first;
+	if (c == NULL || j == NULL)
+		return NULL;
+	d->idle = c->next_idle;
 	d->first = j->next;
 	if (d->first == NULL)
 		d->last = NULL;
 	d->waiting--;
 	j->state = JOB_UNDERWAY;
 	c->given = j;
-	pthread_cond_signal(&c->wake);
-	return true;
+	return c;
 }
 
 /* As many connections are under way as there is mail that waits. */
@@ -170,11 +169,14 @@ void destination_work(struct destination *d)
 	bool more = d->progress == DESTINATION_KNOWN;
 	while (more) {
 		pthread_mutex_lock(&s->lock);
-		while (d->first != NULL && hand_to_idle(d))
-			;
-		more = d->waiting > d->dialling && s->connections < s->conf->sender.connections;
+		struct connection *c = give_to_idle(d);
+		const bool dials =
+			c == NULL && d->waiting > d->dialling && s->connections < s->conf->sender.connections;
 		pthread_mutex_unlock(&s->lock);
-		more = more && dial(d);
+		/* Behind the lock, which it takes first of all. It is freed by this thread alone. */
+		if (c != NULL)
+			pthread_cond_signal(&c->wake);
+		more = c != NULL || (dials && dial(d));
 	}
 }
 

@@ -49,8 +49,9 @@ enum job_state { JOB_WAITING, JOB_UNDERWAY, JOB_DONE };
 
 /* One message for recipients of one destination. It belongs to the main loop, except while a session has it underway. */
 struct job {
-	struct job *next;                  /* of those that wait at a destination, or are done */
+	struct job *next;                  /* of those that wait at a destination, or are done, or not told yet */
 	struct job *next_all, *before_all; /* of all that queue has not noted yet */
+	struct job *same_bucket;           /* of all, by number */
 	struct sender *sender;
 	struct arena *arena;
 	enum job_state state;
@@ -77,6 +78,8 @@ struct job {
 void job_answer(struct job *j, struct target *t, const struct outcome *o);
 /* All targets that have no answer yet. */
 void job_answer_rest(struct job *j, const struct failure *f);
+/* Puts it among all jobs. Main loop. */
+void job_enter(struct job *j);
 /* The job has ended; its result goes to queue. Main loop. */
 void job_end(struct job *j);
 void jobs_attach(struct sender *s, int fd);

@@ -9,7 +9,7 @@
 #define CONVERSATION "ipc/queue_sender.def"
 #include "ipc/conversation.h"
 
-enum { RETRY_MS = 50, OUTCOMES_MAX = 49152, RECIPIENTS_ROOM = 4096 };
+enum { RETRY_MS = 50, OUTCOMES_MAX = 49152, RECIPIENTS_ROOM = 4096, CREDIT_PART = 32 };
 
 void job_answer(struct job *j, struct target *t, const struct outcome *o)
 {
@@ -33,9 +33,37 @@ void job_answer_rest(struct job *j, const struct failure *f)
 			job_answer(j, &j->targets[i], &o);
 }
 
+/* ---- all jobs ---- */
+
+static struct job **bucket_of(struct sender *s, uint64_t number) { return &s->numbers[number % SENDER_JOB_BUCKETS]; }
+
+static struct job *find_job(struct sender *s, uint64_t number)
+{
+	struct job *j = *bucket_of(s, number);
+	while (j != NULL && j->number != number)
+		j = j->same_bucket;
+	return j;
+}
+
+void job_enter(struct job *j)
+{
+	struct sender *s = j->sender;
+	struct job **bucket = bucket_of(s, j->number);
+	j->same_bucket = *bucket;
+	*bucket = j;
+	j->next_all = s->jobs;
+	if (s->jobs != NULL)
+		s->jobs->before_all = j;
+	s->jobs = j;
+}
+
 static void job_free(struct job *j)
 {
 	struct sender *s = j->sender;
+	struct job **at = bucket_of(s, j->number);
+	while (*at != j)
+		at = &(*at)->same_bucket;
+	*at = j->same_bucket;
 	delivered_forget(j);
 	if (j->before_all != NULL)
 		j->before_all->next_all = j->next_all;
@@ -51,10 +79,11 @@ static void job_free(struct job *j)
 
 /* ---- what is said ---- */
 
-static err send_ready(struct sender *s)
+/* A few places less do no harm, so credit is not given back for each of many. */
+static err send_ready(struct sender *s, uint64_t least)
 {
 	struct msg_ready m = { .jobs = s->credit };
-	if (s->credit == 0 || s->retiring)
+	if (s->credit < least || s->retiring)
 		return OK;
 	TRY(msg_send_ready(&s->queue.channel, 0, &m));
 	s->credit = 0;
@@ -117,22 +146,18 @@ static void send_all(void *to)
 {
 	struct sender *s = to;
 	err e = peer_is_open(&s->queue) ? OK : FAIL(CLOSED);
-	struct job *oldest = s->jobs;
-	while (oldest != NULL && oldest->next_all != NULL)
-		oldest = oldest->next_all;
-	for (struct job *j = oldest, *before; j != NULL && !failed(e); j = before) {
-		before = j->before_all;
-		if (j->state != JOB_DONE || j->told)
-			continue;
+	while (s->untold != NULL && !failed(e)) {
+		struct job *j = s->untold;
 		e = send_result(j);
 		if (failed(e))
 			break;
+		s->untold = j->next;
 		j->told = true;
 		if (j->returned)
 			job_free(j);
 	}
 	if (!failed(e))
-		e = send_ready(s);
+		e = send_ready(s, 1 + s->conf->sender.connections / CREDIT_PART);
 	if (e.code != ERR_CLOSED)
 		send_later(s, e);
 }
@@ -143,8 +168,11 @@ void job_end(struct job *j)
 	j->state = JOB_DONE;
 	fd_close(&j->file);
 	s->credit++;
-	if (!s->retry.running)
-		send_all(s);
+	j->next = NULL;
+	*(s->untold != NULL ? &s->untold_last->next : &s->untold) = j;
+	s->untold_last = j;
+	if (!s->retry.running) /* at the end of this round, with the others that end in it */
+		loop_timer_start(s->service->loop, &s->retry, 0, send_all, s);
 }
 
 void jobs_say_destination(struct sender *s, str destination, enum destination_state state, const struct failure *f)
@@ -234,10 +262,7 @@ static err on_job(struct sender *s, const struct msg_job *m, uint32_t tag)
 		arena_free(&a);
 		return e;
 	}
-	j->next_all = s->jobs;
-	if (s->jobs != NULL)
-		s->jobs->before_all = j;
-	s->jobs = j;
+	job_enter(j);
 	if (s->retiring) {
 		j->returned = true;
 		job_end(j);
@@ -253,26 +278,21 @@ static err on_noted(struct sender *s, const struct msg_noted *m, uint32_t tag)
 	str rest = m->jobs;
 	err e = OK;
 	(void)tag;
-	while (msg_next_number(&rest, s->scratch, &number, &e))
-		for (struct job *j = s->jobs, *next; j != NULL; j = next) {
-			next = j->next_all;
-			if (j->number != number.number)
-				continue;
-			if (j->state != JOB_DONE)
-				return FAIL(STATE);
+	while (msg_next_number(&rest, s->scratch, &number, &e)) {
+		struct job *j = find_job(s, number.number);
+		if (j != NULL && !j->told)
+			return FAIL(STATE);
+		if (j != NULL)
 			job_free(j);
-			break;
-		}
+	}
 	return e;
 }
 
 /* Others wait for the place that this one holds, whose server may never speak. */
 static err on_recall(struct sender *s, const struct msg_recall *m, uint32_t tag)
 {
-	struct job *j = s->jobs;
+	struct job *j = find_job(s, m->job);
 	(void)tag;
-	while (j != NULL && j->number != m->job)
-		j = j->next_all;
 	if (j != NULL && destination_withdraw(j)) {
 		j->returned = true;
 		job_end(j);
@@ -310,6 +330,7 @@ static err send_underway(struct job *j)
 static err introduce(struct sender *s)
 {
 	uint64_t open = 0;
+	s->untold = NULL; /* they are all said here */
 	for (struct job *j = s->jobs, *next; j != NULL; j = next) {
 		next = j->next_all;
 		open += j->state != JOB_DONE;
@@ -319,7 +340,7 @@ static err introduce(struct sender *s)
 			job_free(j);
 	}
 	s->credit = s->conf->sender.connections > open ? s->conf->sender.connections - open : 0;
-	return send_ready(s);
+	return send_ready(s, 1);
 }
 
 void jobs_attach(struct sender *s, int fd)

@@ -15,7 +15,7 @@
 #include "role/sender/connection.h"
 #include "tls/client.h"
 
-enum { SENDER_BUCKETS = 4096 };
+enum { SENDER_BUCKETS = 4096, SENDER_JOB_BUCKETS = 1024 };
 
 struct lookup;
 struct delivered;
@@ -29,7 +29,8 @@ struct sender {
 	struct admin_door *door;
 	struct route *routes;
 	size_t routes_count;
-	struct job *jobs;
+	struct job *jobs, *numbers[SENDER_JOB_BUCKETS];
+	struct job *untold, *untold_last; /* ended, their results not sent yet */
 	struct hash_key *key;
 	struct destination *destinations[SENDER_BUCKETS];
 	size_t connections;

@@ -334,10 +334,13 @@ static bool is_fit(struct session *s)
 	       (s->offer.messages_max == 0 || s->messages < s->offer.messages_max);
 }
 
+/* Behind TLS there may be something that is no mail: a ticket, or what was read ahead. */
 static bool is_still_there(struct session *s)
 {
-	struct pollfd p = { .fd = io_fd(s->io), .events = POLLRDHUP };
-	return !io_has_input(s->io, 0) && poll(&p, 1, 0) == 0;
+	struct pollfd p = { .fd = io_fd(s->io), .events = POLLIN | POLLRDHUP };
+	if (poll(&p, 1, 0) == 0 && !io_has_layer(s->io))
+		return io_waiting(s->io) == 0;
+	return (p.revents & ~POLLIN) == 0 && io_has_layer(s->io) && !io_has_input(s->io, 0);
 }
 
 static void send_mail(struct session *s)

@@ -20,6 +20,9 @@ static void wake_loop(struct sender *s)
 
 /* ---- threads ---- */
 
+/* Whether the loop was told of something that it has not taken yet. The lock is held. */
+static bool has_news(const struct sender *s) { return s->done != NULL || s->ended != NULL; }
+
 static struct connection *take_greeted(struct sender *s)
 {
 	pthread_mutex_lock(&s->lock);
@@ -42,10 +45,12 @@ static void *work(void *to)
 		struct connection *c = take_greeted(s);
 		session_run(c);
 		pthread_mutex_lock(&s->lock);
+		bool woken = has_news(s);
 		c->next_greeted = s->ended;
 		s->ended = c;
 		pthread_mutex_unlock(&s->lock);
-		wake_loop(s);
+		if (!woken)
+			wake_loop(s);
 	}
 	return NULL;
 }
@@ -157,10 +162,12 @@ void threads_job_done(struct job *j)
 {
 	struct sender *s = j->sender;
 	pthread_mutex_lock(&s->lock);
+	bool woken = has_news(s);
 	j->next = s->done;
 	s->done = j;
 	pthread_mutex_unlock(&s->lock);
-	wake_loop(s);
+	if (!woken)
+		wake_loop(s);
 }
 
 /* ---- in the main loop ---- */

@@ -169,6 +169,7 @@ static void world_open(struct world *w, const char *const *settings)
 	fake_service_set(&w->fake, "sender.greeting_timeout=2");
 	fake_service_set(&w->fake, "sender.end_timeout=2");
 	fake_service_set(&w->fake, "sender.linger=0");
+	fake_service_set(&w->fake, "sender.connections=30"); /* so few that each place counts */
 	snprintf(line, sizeof line, "sender.smtp_port=%u", (unsigned)w->server.port);
 	fake_service_set(&w->fake, line);
 	for (; settings != NULL && *settings != NULL; settings++)
