@@ -29,7 +29,7 @@ static struct backoff *backoff_new(const struct destination *d)
 {
 	struct arena *a = arena_new("back-off", 8192);
 	struct backoff *b = NEW(a, struct backoff, 1);
-	*b = (struct backoff){ .job = { .run = backoff_run, .done = backoff_done, .lazy = true }, .arena = a };
+	*b = (struct backoff){ .job = { .run = backoff_run, .done = backoff_done, .haste = JOB_LAZY }, .arena = a };
 	b->name = arena_copy(a, destination_name(d));
 	return b;
 }

@@ -265,7 +265,7 @@ static void sweep(void *to)
 	struct sweep *s = NEW(a, struct sweep, 1);
 	int64_t now = clock_utc_ms();
 	*s = (struct sweep){
-		.job = { .run = run, .done = done, .lazy = true },
+		.job = { .run = run, .done = done, .haste = JOB_LAZY },
 		.arena = a,
 		.r = r,
 		.expired_from = r->expired_after,

@@ -198,8 +198,8 @@ void parcel_settle(struct parcel *p, struct remote *r)
 	p->state = PARCEL_SETTLING;
 	for (size_t i = 0; i < p->count; i++)
 		decide(r, p, &p->shares[i]);
-	/* At once: until it is stored only the sender, which may die, can say it again. */
-	p->job = (struct job){ .run = run, .committed = committed, .done = done };
+	/* Not later: until it is stored only the sender, which may die as well, can say it again. */
+	p->job = (struct job){ .run = run, .committed = committed, .done = done, .haste = JOB_SOON };
 	r->settles++;
 	writer_post(r->q->writer, &p->job);
 }
@@ -209,7 +209,7 @@ void parcel_hold(struct parcel *p, struct remote *r)
 	message_damaged(p->message);
 	p->is_damaged = true;
 	parcel_move(p, PARCEL_SETTLING, false);
-	p->job = (struct job){ .run = run, .done = done, .lazy = true };
+	p->job = (struct job){ .run = run, .done = done, .haste = JOB_LAZY };
 	r->settles++;
 	writer_post(r->q->writer, &p->job);
 }

@@ -12,10 +12,10 @@
 #include "store/spool/file.h"
 
 enum {
-	LAZY_MS = 500,   /* how long a lazy job waits for company */
 	RETRY_MS = 1000, /* after a full disk */
 	STACK = 512 << 10,
 };
+static const int64_t patience_ms[JOB_HASTES] = { [JOB_SOON] = 5, [JOB_LAZY] = 500 };
 
 struct list {
 	struct job *first, **end;
@@ -32,11 +32,12 @@ struct writer {
 	/* under the lock */
 	struct list posted, finished;
 	bool stopping;
-	bool sleeping, dozing; /* waits for a signal; wakes by itself */
+	bool sleeping; /* waits for a signal */
+	int64_t until; /* and wakes by itself then */
 	/* the thread's */
 	struct upkeep upkeep;
-	struct list lazy;
-	int64_t lazy_since;
+	struct list waiting; /* for company */
+	int64_t waiting_until;
 };
 
 static void add(struct list *l, struct job *j)
@@ -167,7 +168,7 @@ static err run_batch(struct writer *w, struct list *jobs)
 	}
 }
 
-/* After a full disk the lazy jobs stay for the next time; after any other failure what they know of the store is void. */
+/* After a full disk lazy jobs stay for the next time; after any other failure what they know of the store is void. */
 static void answer(struct writer *w, struct list *jobs, err e)
 {
 	struct list back = { 0 }, kept = { 0 };
@@ -177,13 +178,13 @@ static void answer(struct writer *w, struct list *jobs, err e)
 			j->e = e;
 		else if (!failed(e) && !failed(j->e) && j->committed != NULL)
 			j->committed(j);
-		add(j->lazy && e.code == ERR_DISK_FULL ? &kept : &back, j);
+		add(j->haste == JOB_LAZY && e.code == ERR_DISK_FULL ? &kept : &back, j);
 	}
 	jobs->first = NULL;
 	if (kept.first != NULL) {
-		w->lazy_since = clock_ms() + RETRY_MS;
-		append(&kept, &w->lazy);
-		w->lazy = kept;
+		w->waiting_until = clock_ms() + RETRY_MS;
+		append(&kept, &w->waiting);
+		w->waiting = kept;
 	}
 	hand_back(w, &back);
 }
@@ -204,8 +205,8 @@ static void do_batch(struct writer *w, struct list *jobs)
 
 static int64_t next_chore(const struct writer *w)
 {
-	int64_t at = upkeep_next(&w->upkeep), lazy = w->lazy_since + LAZY_MS;
-	return w->lazy.first != NULL && lazy < at ? lazy : at;
+	int64_t at = upkeep_next(&w->upkeep);
+	return w->waiting.first != NULL && w->waiting_until < at ? w->waiting_until : at;
 }
 
 /* Waits for jobs or for the next chore, with the lock held. */
@@ -229,14 +230,23 @@ static void wait(struct writer *w, int64_t until)
 	pthread_cond_timedwait(&w->wake, &w->lock, &t);
 }
 
+static void wait_for_company(struct writer *w, struct job *j)
+{
+	int64_t until = clock_ms() + patience_ms[j->haste];
+	if (w->waiting.first == NULL || until < w->waiting_until)
+		w->waiting_until = until;
+	add(&w->waiting, j);
+}
+
 /* Moves what was posted into the lists; true if something there cannot wait. */
 static bool sort_out(struct writer *w, struct list *posted, struct list *urgent)
 {
 	for (struct job *j = posted->first, *next; j != NULL; j = next) {
 		next = j->next;
-		if (j->lazy && w->lazy.first == NULL)
-			w->lazy_since = clock_ms();
-		add(j->lazy ? &w->lazy : urgent, j);
+		if (j->haste == JOB_AT_ONCE)
+			add(urgent, j);
+		else
+			wait_for_company(w, j);
 	}
 	posted->first = NULL;
 	return urgent->first != NULL;
@@ -248,7 +258,7 @@ static bool take_posted(struct writer *w, struct list *posted)
 	int64_t chore = next_chore(w);
 	while (w->posted.first == NULL && !w->stopping && chore > clock_ms()) {
 		w->sleeping = true;
-		w->dozing = chore != INT64_MAX;
+		w->until = chore;
 		wait(w, chore);
 		w->sleeping = false;
 	}
@@ -266,8 +276,8 @@ static void *thread(void *to)
 		struct list posted = { 0 }, jobs = { 0 };
 		stopping = take_posted(w, &posted);
 		bool urgent = sort_out(w, &posted, &jobs);
-		if (urgent || stopping || (w->lazy.first != NULL && clock_ms() >= w->lazy_since + LAZY_MS))
-			append(&jobs, &w->lazy);
+		if (urgent || stopping || (w->waiting.first != NULL && clock_ms() >= w->waiting_until))
+			append(&jobs, &w->waiting);
 		do_batch(w, &jobs);
 		if (!stopping)
 			upkeep_work(&w->upkeep);
@@ -327,9 +337,10 @@ err writer_start(struct loop *loop, const struct log *log, const struct writer_n
 
 void writer_post(struct writer *w, struct job *j)
 {
+	const int64_t latest = j->haste != JOB_AT_ONCE ? clock_ms() + patience_ms[j->haste] : 0;
 	pthread_mutex_lock(&w->lock);
 	add(&w->posted, j);
-	bool wakes = w->sleeping && (!j->lazy || !w->dozing);
+	bool wakes = w->sleeping && w->until > latest;
 	if (wakes)
 		w->sleeping = false; /* one signal is enough */
 	pthread_mutex_unlock(&w->lock);
@@ -346,7 +357,7 @@ void writer_stop(struct writer **w)
 	pthread_mutex_unlock(&(*w)->lock);
 	pthread_cond_signal(&(*w)->wake);
 	pthread_join((*w)->thread, NULL);
-	append(&(*w)->finished, &(*w)->lazy);
+	append(&(*w)->finished, &(*w)->waiting);
 	while ((*w)->finished.first != NULL || (*w)->posted.first != NULL) {
 		for (struct job *j = (*w)->posted.first; j != NULL; j = j->next)
 			j->e = FAIL(CLOSED);

@@ -7,6 +7,14 @@
 #include "os/loop.h"
 #include "store/spool/spool.h"
 
+/* How long a job waits for others to share their commit with it. */
+enum job_haste {
+	JOB_AT_ONCE, /* not at all */
+	JOB_SOON,    /* a moment: nobody waits for it */
+	JOB_LAZY,    /* a while, and for a full disk to have room again */
+	JOB_HASTES
+};
+
 struct job {
 	struct job *next;
 	/* In the thread, before the transaction, for bodies that are files: all are written first, then all are synced, so that
@@ -20,8 +28,7 @@ struct job {
 	/* In the loop. e is what became of the job. */
 	void (*done)(struct job *j);
 	err e;
-	/* Needs no commit of its own: waits a while for others to share theirs, and for a full disk to have room again. */
-	bool lazy;
+	enum job_haste haste;
 };
 
 /* What the writer says by itself, in the loop. */
