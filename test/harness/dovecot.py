@@ -19,7 +19,7 @@ base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
 instance_name = siegel-test
-protocols = imap
+protocols = {protocols}
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
@@ -66,21 +66,43 @@ service stats {{
 SPECIAL = (("Drafts", "Drafts"), ("Sent", "Sent"), ("Junk", "Junk"), ("Trash", "Trash"), ("Archive", "Archive"))
 
 
+given = set()  # ports that were found free for programs that may not have begun yet
+
+
 def free_port(first=FIRST_PORT, last=LAST_PORT):
-    for port in range(first + os.getpid() % 400, last):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    for _ in range(2):
+        for port in range(first + os.getpid() % 400, last):
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            if port not in given:
+                given.add(port)
+                return port
+        given.clear()
     raise RuntimeError("no free port")
 
 
-class Dovecot:
-    """with Dovecot() as d: any login with PASSWORD reads its mail by IMAP without TLS at d.port."""
+LMTP = """\
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+protocol lmtp {{
+  auth_username_format = %Ln
+}}
+"""
 
-    def __init__(self):
+
+class Dovecot:
+    """with Dovecot() as d: any login with PASSWORD reads its mail by IMAP without TLS at d.port. lmtp: mail comes in by LMTP at
+    d.lmtp, for anybody."""
+
+    def __init__(self, lmtp=False):
+        self.lmtp = free_port() if lmtp else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="siegel-dovecot-"))
         self.port = free_port()
         self.process = None
@@ -100,8 +122,9 @@ class Dovecot:
         group = "dovecot" if os.getuid() == 0 else grp.getgrgid(gid).gr_name
         mailboxes = "".join(f"  mailbox {name} {{\n    auto = subscribe\n    special_use = \\{use}\n  }}\n"
                             for name, use in SPECIAL) + "  mailbox INBOX {\n    auto = subscribe\n  }\n"
-        return CONFIGURATION.format(folder=self.folder, port=self.port, uid=uid, gid=gid, user=user, group=group,
-                                    password=PASSWORD, mailboxes=mailboxes)
+        more = LMTP.format(port=self.lmtp) if self.lmtp else ""
+        return more + CONFIGURATION.format(protocols="imap lmtp" if self.lmtp else "imap", folder=self.folder, port=self.port, uid=uid,
+                                           gid=gid, user=user, group=group, password=PASSWORD, mailboxes=mailboxes)
 
     def start(self):
         os.chmod(self.folder, 0o755)

@@ -193,13 +193,6 @@ void command_mail(struct session *s, str argument)
 	s->at = SMTP_AT_MAIL;
 }
 
-/* RFC 3461 4.1, in the bits of receiver_directory.def. */
-static unsigned notify_bits(unsigned notify)
-{
-	return ((notify & SMTP_NOTIFY_SUCCESS) != 0 ? 1u : 0) | ((notify & SMTP_NOTIFY_FAILURE) != 0 ? 2u : 0) |
-	       ((notify & SMTP_NOTIFY_DELAY) != 0 ? 4u : 0) | ((notify & SMTP_NOTIFY_NEVER) != 0 ? 8u : 0);
-}
-
 static str original_recipient(struct session *s, const struct smtp_parameters *p)
 {
 	if (!smtp_has(p, SMTP_PARAMETER_ORCPT))
@@ -230,7 +223,7 @@ void command_rcpt(struct session *s, str argument)
 		return;
 	}
 	const struct msg_rcpt m = { .recipient = address_of(s, &a.path),
-		.notify = notify_bits(a.parameters.notify),
+		.notify = a.parameters.notify,
 		.orcpt = original_recipient(s, &a.parameters) };
 	group_add(s, MSG_rcpt, &(struct question){ .address = m.recipient }, msg_put_rcpt(&s->desk->out, 0, &m));
 	s->at = SMTP_AT_RCPT;
