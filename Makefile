@@ -9,7 +9,7 @@ STAGES  ?=
 help:
 	@echo 'make run         install what is needed, build, start a demo server, send and read a first mail'
 	@echo 'make test        build and test everything; STAGES="unit house" for some stages only'
-	@echo 'make test-long   what takes minutes: a million messages in the queue'
+	@echo 'make test-long   what takes minutes: a million messages in the queue, ten thousand destinations that are silent'
 	@echo 'make lint        clang-tidy and cppcheck'
 	@echo 'make fuzz        fuzz each target for EACH=3600 seconds; TARGETS="smtp imap" for some only'
 	@echo 'make coverage    which lines and branches the tests take: b-coverage/coverage.html'
@@ -23,9 +23,10 @@ run: deps
 test: deps
 	scripts/test.py $(STAGES)
 
-# A million messages in the queue; `make test` has twenty thousand.
+# A million messages in the queue, and ten thousand destinations that are silent; `make test` has twenty thousand, and two.
 test-long: deps build
 	QUEUE_MANY=1000000 b/test/unit/unit_role_queue_many
+	SILENT_MANY=10000 SIEGEL_BUILD=b PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -s -p no:cacheprovider test/integration/test_silence.py
 
 deps:
 	@scripts/deps.sh

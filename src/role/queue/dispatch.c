@@ -198,31 +198,35 @@ static void on_timer(void *to)
 	remote_pump(r);
 }
 
-/* What has come due is looked for in the store. */
-static void tick(struct remote *r)
+/* What has come due is looked for in the store. The time of what comes due next. */
+static int64_t tick(struct remote *r)
 {
-	int64_t now = clock_ms(), next = INT64_MAX;
-	for (struct destination *d; (d = schedule_tick(r->schedule, now, &next)) != NULL;) {
+	int64_t next = INT64_MAX;
+	for (struct destination *d; (d = schedule_tick(r->schedule, clock_ms(), &next)) != NULL;) {
 		struct mail *m = d->mail;
 		m->more[SCHEDULE_SINGLE] = m->more[SCHEDULE_BULK] = true;
 		mail_offer(m, r);
 	}
-	int64_t wait = next == INT64_MAX || next - now > TICK_MAX_MS ? TICK_MAX_MS : next - now;
-	/* While others wait the silent are asked to give their jobs back. */
-	if (r->out > 0 && r->credit == 0 && wait > 250)
-		wait = 250;
-	loop_timer_start(r->q->service->loop, &r->timer, wait > 0 ? wait : 1, on_timer, r);
+	return next;
+}
+
+static bool may_give(const struct remote *r)
+{
+	return r->is_ready && !r->is_blocked && r->recoveries == 0 && peer_is_open(&r->q->sender);
 }
 
 void remote_pump(struct remote *r)
 {
 	if (r->q->stopping || r->schedule == NULL)
 		return;
-	tick(r);
-	if (!r->is_ready || r->is_blocked || r->recoveries > 0 || !peer_is_open(&r->q->sender))
-		return;
-	err e = give_all(r);
+	int64_t next = tick(r);
+	err e = may_give(r) ? give_all(r) : OK;
 	if (e.code == ERR_BUSY)
 		r->is_blocked = !failed(loop_change(r->q->service->loop, &r->q->sender.watch, EPOLLIN | EPOLLOUT));
-	/* That it was closed is found by the loop. */
+	/* That it was closed is found by the loop. While others wait the silent are asked to give their jobs back. */
+	int64_t now = clock_ms(), recall_at = may_give(r) ? schedule_recall_at(r->schedule) : INT64_MAX;
+	if (recall_at < next)
+		next = recall_at;
+	int64_t wait = next == INT64_MAX || next - now > TICK_MAX_MS ? TICK_MAX_MS : next - now;
+	loop_timer_start(r->q->service->loop, &r->timer, wait > 0 ? wait : 1, on_timer, r);
 }

@@ -348,12 +348,18 @@ void schedule_ended(struct schedule *s, struct destination *d, enum schedule_pri
 	settle(s, d, now);
 }
 
+int64_t schedule_recall_at(const struct schedule *s)
+{
+	const struct destination *d = s->dialled.first;
+	bool waits = s->ready[SCHEDULE_SINGLE][SCHEDULE_FRESH].first != NULL ||
+		     s->ready[SCHEDULE_BULK][SCHEDULE_FRESH].first != NULL;
+	return d != NULL && waits && !has_room(s, SCHEDULE_FRESH) ? d->sent + SILENT_MS : INT64_MAX;
+}
+
 struct destination *schedule_recall(struct schedule *s, int64_t now)
 {
 	struct destination *d = s->dialled.first;
-	bool waits = s->ready[SCHEDULE_SINGLE][SCHEDULE_FRESH].first != NULL ||
-		     s->ready[SCHEDULE_BULK][SCHEDULE_FRESH].first != NULL;
-	if (d == NULL || !waits || has_room(s, SCHEDULE_FRESH) || now - d->sent < SILENT_MS)
+	if (now < schedule_recall_at(s))
 		return NULL;
 	ring_remove(&s->dialled, d, DIALLED);
 	return d;

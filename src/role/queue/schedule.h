@@ -71,6 +71,8 @@ void schedule_sent(struct schedule *s, struct destination *d, enum schedule_prio
 void schedule_ended(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now);
 /* A fresh destination that has kept its job for a second without an answer while others have none; NULL: there is none. */
 struct destination *schedule_recall(struct schedule *s, int64_t now);
+/* When there will be one, if nothing else happens; INT64_MAX: not. */
+int64_t schedule_recall_at(const struct schedule *s);
 
 /* What became known of a destination. jitter: 0 .. 1000, thousandths of an eighth. */
 void schedule_reached(struct schedule *s, struct destination *d, int64_t now);

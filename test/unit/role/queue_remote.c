@@ -95,6 +95,31 @@ static void test_destination_backs_off(void **state)
 	assert_int_equal(house.events[EV_destination_back], 1);
 }
 
+/* Where others wait, one that was given a job and whose server says nothing is asked to give it back, though nothing else
+ * happens that would make the queue look. */
+static void test_silent_is_asked_back(void **state)
+{
+	static const struct envelope other = { 7, "anna@ours.test", 0, 0, { "b@other.test", NULL } };
+	struct job silent, j;
+	struct msg_recall recall;
+	(void)state;
+	house_open(NULL);
+	open_sender(2); /* of which one may go to those that nobody has heard of */
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_bob, BODY);
+	hear_job(&silent);
+	submit(&session, 2, &other, BODY);
+	MUST(msg_expect_recall(&sender, &recall));
+	assert_int_equal(recall.job, silent.number);
+	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = silent.number }));
+	MUST(msg_send_ready(&sender, 0, &(struct msg_ready){ .jobs = 1 }));
+	hear_job(&j);
+	check_str("destination", str_of(j.destination), S("other.test"));
+	answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	wait_for(1);
+	house_close();
+}
+
 /* Results of jobs that were never given, or of another message's, change nothing and are told. */
 static void test_forged_results(void **state)
 {
@@ -333,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_grouped, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_deferred_comes_again, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_destination_backs_off, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_silent_is_asked_back, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_forged_results, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_sender_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_queue_dies, house_enter, house_leave),
