@@ -89,9 +89,11 @@ class World:
         assert client.login("kx-anna", PASSWORD).code == 235
         return client
 
-    def send(self, recipient, mark, body="dots", mail="", rcpt="", client=None):
+    def send(self, recipient, mark, body="dots", words=("", ""), client=None):
+        """words: what stands behind MAIL and RCPT."""
         own = client or self.client()
         more, text = BODIES[body]
+        mail, rcpt = words
         mail += " BODY=8BITMIME" if body == "eight" else ""
         message = (f"X-Mark: {mark}\r\nFrom: anna@example.test\r\nTo: you@there.test\r\nSubject: {mark}\r\n{more}"
                    f"Date: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <{mark}@example.test>\r\n\r\n{text}").encode()
@@ -157,7 +159,7 @@ def test_ways(world):
 
 def test_dsn(world):
     """Exim tells Anna that it has delivered, in the words that left with the message."""
-    world.send("you@exim.test", "dsn", mail=" RET=HDRS ENVID=QQ+2B314", rcpt=" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;old@place.test")
+    world.send("you@exim.test", "dsn", words=(" RET=HDRS ENVID=QQ+2B314", " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;old@place.test"))
     told = world.server.wait_for(lambda: [m for m in world.inbox() if b"Original-Envelope-ID: QQ+2B314" in m], PATIENCE)
     assert len(told) == 1 and b"Action: delivered" in told[0] and b"rfc822;old@place.test" in told[0].replace(b"; ", b";")
     assert b"mx.exim.test" in told[0]
@@ -170,18 +172,18 @@ def test_nobody_there(world):
 
 
 def test_utf8(world):
-    sent = world.send("jörg@exim.test", "utf8", "eight", mail=" SMTPUTF8")
+    sent = world.send("jörg@exim.test", "utf8", "eight", (" SMTPUTF8", ""))
     (got,) = world.arrived(lambda: [m for _, m in world.exim.mails()], "utf8")
     assert got == sent and world.outcome("jörg@exim.test") == ("relayed", None)
     for domain in ("smtpd.test", "postfix.test"):
-        world.send(f"jörg@{domain}", f"utf8-{domain}", "eight", mail=" SMTPUTF8")
+        world.send(f"jörg@{domain}", f"utf8-{domain}", "eight", (" SMTPUTF8", ""))
         assert world.outcome(f"jörg@{domain}") == ("failed", "capability")
 
 
 def test_without_extensions(world):
     """Neither 8BITMIME nor CHUNKING nor DSN: the text is encoded, what was asked for is answered from here."""
     for body in BODIES:
-        world.send(f"{body}@postfix.test", f"postfix-{body}", body, rcpt=" NOTIFY=SUCCESS")
+        world.send(f"{body}@postfix.test", f"postfix-{body}", body, ("", " NOTIFY=SUCCESS"))
         assert world.outcome(f"{body}@postfix.test") == ("relayed", None)
     world.postfix.wait_for("to=<eight@postfix.test>")
     world.send("you@seven.sink.test", "seven-bits", "eight")
