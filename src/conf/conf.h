@@ -81,6 +81,9 @@ struct conf_sender {
 struct conf_routes {
 #include "conf/routes.def"
 };
+struct conf_edge {
+#include "conf/edge.def"
+};
 #undef SETTING
 
 struct conf {

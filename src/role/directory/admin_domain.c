@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* domain add, remove, list, catch-all; what `siegel check` asks about them. */
+#include "os/clock.h"
 #include "role/directory/verbs.h"
 #include "role/directory/words.h"
 #include "store/directory/listing.h"
@@ -8,15 +9,22 @@ enum { WORDS_ROOM = 2048, LINE_ROOM = 1024 };
 
 void verb_domain_add(struct admin *a)
 {
-	static const char *const known[] = { "domain", "alias-of", NULL };
+	static const char *const known[] = { "domain", "alias-of", "inner", NULL };
 	char words[WORDS_ROOM], room[2 * MAILNAME_DOMAIN_MAX];
 	struct buf w = BUF_ON(words), b = BUF_ON(room);
 	str name, main = admin_word(a, S("alias-of"));
 	if (admin_refused_words(a, known) || !take_domain(a, admin_word(a, S("domain")), &b, &name) ||
 		(main.p != NULL && !take_domain(a, main, &b, &main)))
 		return;
+	const struct directory_new_domain new = {
+		.name = name, .main = main, .is_inner = admin_word(a, S("inner")).p != NULL
+	};
+	if (new.is_inner && main.p != NULL) {
+		admin_refuse(a, "a domain is either another name of one, or has its mailboxes on an inner server");
+		return;
+	}
 	struct directory_change c = command_change(a, &w);
-	err e = directory_domain_add(role_of(a)->store, &c, name, main);
+	err e = directory_domain_add(role_of(a)->store, &c, &new);
 	command_end(a, &c, e);
 }
 
@@ -49,6 +57,21 @@ void verb_domain_catch_all(struct admin *a)
 	command_end(a, &c, e);
 }
 
+/* What inner servers said is asked for anew. */
+void verb_domain_forget(struct admin *a)
+{
+	static const char *const known[] = { "domain", NULL };
+	char room[MAILNAME_DOMAIN_MAX], line[LINE_ROOM];
+	struct buf b = BUF_ON(room), text = BUF_ON(line);
+	str name = admin_word(a, S("domain"));
+	if (admin_refused_words(a, known) || (name.p != NULL && !take_domain(a, name, &b, &name)))
+		return;
+	struct json j = json_begin(&text);
+	json_number(&j, "forgotten", inner_forget(role_of(a)->inner, name, clock_ms()));
+	json_end(&j);
+	command_end_list(a, admin_line(a, buf_str(&text)));
+}
+
 /* ---- lists ---- */
 
 struct listing {
@@ -67,6 +90,7 @@ static err send_domain(struct listing *l, const struct directory_domain_row *row
 	json_text(&j, "alias_of", row->main.n > 0 ? row->main : NO_STR);
 	json_number(&j, "accounts", accounts);
 	json_flag(&j, "catch_all", row->catch_all != 0);
+	json_flag(&j, "inner", row->is_inner);
 	json_end(&j);
 	return b.lost ? FAIL(LIMIT) : admin_line(l->admin, buf_str(&b));
 }
@@ -90,31 +114,69 @@ void verb_domain_list(struct admin *a)
 
 /* ---- check ---- */
 
+static err say_finding(struct listing *l, str level, str subject, str finding)
+{
+	char line[LINE_ROOM];
+	struct buf b = BUF_ON(line);
+	struct json j = json_begin(&b);
+	json_text(&j, "level", level);
+	json_text(&j, "subject", subject);
+	json_text(&j, "finding", finding);
+	json_end(&j);
+	return b.lost ? FAIL(LIMIT) : admin_line(l->admin, buf_str(&b));
+}
+
 static err check_name(struct listing *l, str local, str domain)
 {
-	char line[LINE_ROOM], room[MAILNAME_MAX], words[MAILNAME_MAX + 100];
-	struct buf b = BUF_ON(line), subject = BUF_ON(room), finding = BUF_ON(words);
+	char room[MAILNAME_MAX], words[MAILNAME_MAX + 100];
+	struct buf subject = BUF_ON(room), finding = BUF_ON(words);
 	bool reaches;
 	TRY(directory_reaches_person(role_of(l->admin)->store, local, domain, &reaches));
 	if (reaches)
 		return OK;
 	mailname_write(&subject, &(const struct mailname){ local, domain });
 	buf_addf(&finding, "its mail reaches no person: siegel alias add %.*s ADDRESS", ARG(buf_str(&subject)));
-	struct json j = json_begin(&b);
-	json_text(&j, "level", S("warning"));
-	json_text(&j, "subject", buf_str(&subject));
-	json_text(&j, "finding", buf_str(&finding));
-	json_end(&j);
-	return b.lost ? FAIL(LIMIT) : admin_line(l->admin, buf_str(&b));
+	return say_finding(l, S("warning"), buf_str(&subject), buf_str(&finding));
+}
+
+/* What the configuration says of the way to a domain. */
+static void find_route(const struct listing *l, str domain, bool *is_there, bool *has_host)
+{
+	const struct conf_map *table = &role_of(l->admin)->service->conf->routes.table;
+	*is_there = *has_host = false;
+	for (size_t i = 0; i < table->count; i++)
+		if (str_eq_nocase(table->items[i].name, domain)) {
+			*is_there = true;
+			*has_host = *has_host || str_eq(table->items[i].key, S("host"));
+		}
+}
+
+/* Where the mailboxes of a domain are stands in the store, the way to them in the configuration. */
+static err check_route(struct listing *l, const struct directory_domain_row *row)
+{
+	bool is_there, has_host;
+	find_route(l, row->name, &is_there, &has_host);
+	if (row->is_inner && !has_host)
+		return say_finding(l, S("error"), row->name,
+			S("its mailboxes are on an inner server, and routes names no host for it: its mail is answered "
+			  "with 451"));
+	if (!row->is_inner && is_there)
+		return say_finding(l, S("error"), row->name,
+			S("its mailboxes are here, and there is a route for it, which no mail takes: remove the route, "
+			  "or make it a domain with --inner"));
+	return OK;
 }
 
 static void check_domain(void *to, const struct directory_domain_row *row)
 {
 	struct listing *l = to;
-	if (!failed(l->e) && row->main.n == 0)
+	const bool has_mailboxes = row->main.n == 0 && !row->is_inner;
+	if (!failed(l->e) && has_mailboxes)
 		l->e = check_name(l, S("postmaster"), row->name);
-	if (!failed(l->e) && row->main.n == 0)
+	if (!failed(l->e) && has_mailboxes)
 		l->e = check_name(l, S("abuse"), row->name);
+	if (!failed(l->e))
+		l->e = check_route(l, row);
 }
 
 void verb_check(struct admin *a)

@@ -29,9 +29,9 @@ struct mail {
 	size_t count;
 };
 
-static void add_recipient(struct mail *m, uint32_t account, str address)
+static void add_recipient(struct mail *m, uint32_t account, bool is_inner, str address)
 {
-	const struct msg_recipient to = { account, address, S(""), 0, S(""), 0 };
+	const struct msg_recipient to = { account, is_inner, address, S(""), 0, S(""), 0 };
 	size_t before = m->records.n;
 	if (!failed(msg_add_recipient(&m->records, m->r->scratch, &to)))
 		m->count++;
@@ -45,7 +45,7 @@ static void add_group(struct mail *m, const struct mailname *alias, str address)
 	if (failed(directory_expand(m->r->store, alias, &behind)))
 		return;
 	for (size_t i = 0; i < behind.count; i++)
-		add_recipient(m, behind.account[i], address);
+		add_recipient(m, behind.account[i], false, address);
 }
 
 /* An address of another server's waits in the queue like any mail for others. */
@@ -60,11 +60,11 @@ static void add_address(struct mail *m, str address)
 		failed(directory_find(m->r->store, &name, separator.n > 0 ? separator.p[0] : '\0', &match)))
 		return;
 	if (match.kind == DIRECTORY_MAILBOX)
-		add_recipient(m, match.account, address);
+		add_recipient(m, match.account, false, address);
 	else if (match.kind == DIRECTORY_ALIAS)
 		add_group(m, &match.found, address);
-	else if (match.kind == DIRECTORY_ELSEWHERE)
-		add_recipient(m, 0, address);
+	else if (match.kind == DIRECTORY_ELSEWHERE || match.kind == DIRECTORY_INNER)
+		add_recipient(m, 0, match.kind == DIRECTORY_INNER, address);
 }
 
 static void write_head(const struct directory_role *r, str to, str token, struct buf *b)
@@ -199,7 +199,7 @@ void brake_mail(struct directory_role *r, uint32_t account, str address)
 	struct letter l;
 	if (r->queue == NULL || address.n == 0)
 		return;
-	add_recipient(&m, account, address);
+	add_recipient(&m, account, false, address);
 	letter_begin(&l);
 	write_brake(r, address, buf_str(&l.name), &l.text);
 	if (m.count > 0)

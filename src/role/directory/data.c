@@ -27,6 +27,7 @@ static err send_part(struct session *s, bool last, str records)
 		.account = s->account,
 		.local = s->kind == LINK_LOCAL ? (uint64_t)s->user + 1 : 0,
 		.size_max = t->size_max < UINT32_MAX ? t->size_max : UINT32_MAX,
+		.inner_max = t->inner_max,
 		.utf8 = t->utf8,
 		.body = t->body,
 		.ret = t->ret,
@@ -46,7 +47,8 @@ static err send_envelope(struct session *s)
 	struct directory_role *r = s->role;
 	struct buf records = { .p = r->records, .room = DIRECTORY_RECORDS };
 	for (const struct recipient *to = s->transaction.first; to != NULL; to = to->next) {
-		const struct msg_recipient m = { to->account, *to->address, to->detail, to->notify, to->orcpt, 0 };
+		const struct msg_recipient m = { to->account, to->is_inner, *to->address, to->detail, to->notify,
+			to->orcpt, 0 };
 		size_t before = records.n;
 		err e = msg_add_recipient(&records, r->scratch, &m);
 		if (failed(e)) {

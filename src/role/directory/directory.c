@@ -78,7 +78,14 @@ static err set_up(struct directory_role *r)
 {
 	struct service *s = r->service;
 	const struct conf_login *conf = &s->conf->login;
+	static struct inner inner; /* large, and untouched where no domain is inner */
 	r->jobs.loop = s->loop;
+	r->inner = &inner;
+	const struct conf_edge *edge = &s->conf->edge;
+	inner_begin(&inner, (int64_t)edge->remember_taken * 1000, (int64_t)edge->remember_unknown * 1000,
+		(int64_t)edge->alarm_after * 1000);
+	r->callouts.loop = s->loop;
+	r->callouts.patience = (int64_t)edge->answer_timeout * 1000;
 	r->remembered = remembered_new(s->arena, (int64_t)conf->remember * 1000);
 	r->throttle = throttle_new(s->arena, (int64_t)conf->block_time * 1000);
 	r->brake = brake_new(s->arena);

@@ -17,6 +17,8 @@
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
+#define CONVERSATION "ipc/directory_sender.def"
+#include "ipc/conversation.h"
 
 enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000 };
 
@@ -116,6 +118,32 @@ static err on_alarm(struct link *l, const struct msg_alarm *m, uint32_t tag)
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
+static err on_told(struct link *l, const struct msg_told *m, uint32_t tag)
+{
+	callouts_answer(&l->role->callouts, tag,
+		&(const struct callout_result){ .answer = (enum callout_answer)m->answer,
+			.code = (unsigned)m->code,
+			.status = m->status,
+			.text = m->text,
+			.host = m->host,
+			.size_max = m->size_max });
+	return OK;
+}
+
+static err on_doubted(struct link *l, const struct msg_doubted *m, uint32_t tag)
+{
+	(void)tag;
+	inner_doubt(l->role->inner, m->recipient);
+	return OK;
+}
+
+#define CONVERSATION "ipc/directory_sender.def"
+#define HEAR sender_hear
+#define HEAR_PEER void
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
 /* ---- links ---- */
 
 /* Where there is only one of a kind. */
@@ -124,6 +152,7 @@ static struct link **single(struct directory_role *r, enum link_kind kind)
 	return kind == LINK_HASHER     ? &r->hasher
 	       : kind == LINK_QUEUE    ? &r->queue
 	       : kind == LINK_MAILROOM ? &r->mailroom
+	       : kind == LINK_SENDER   ? &r->sender
 				       : NULL;
 }
 
@@ -140,7 +169,7 @@ static void link_free(void *link)
 	struct link *l = link;
 	struct directory_role *r = l->role;
 	struct link **only = single(r, l->kind);
-	bool was_hasher = l == r->hasher;
+	bool was_hasher = l == r->hasher, was_sender = l == r->sender;
 	if (only != NULL && *only == l)
 		*only = NULL;
 	if (l->kind == LINK_MAILBOX)
@@ -153,6 +182,8 @@ static void link_free(void *link)
 	arena_free(&a);
 	if (was_hasher)
 		jobs_fail(&r->jobs);
+	if (was_sender)
+		callouts_fail(&r->callouts);
 }
 
 static const struct {
@@ -170,6 +201,7 @@ static const struct {
 	{ { .name = "filter", .hear = filter_hear, .gone = link_free }, LINK_FILTER },
 	{ { .name = "mailbox", .hear = mailbox_hear, .gone = link_free }, LINK_MAILBOX },
 	{ { .name = "logger", .hear = logger_hear, .gone = link_free }, LINK_LOGGER },
+	{ { .name = "sender", .hear = sender_hear, .gone = link_free }, LINK_SENDER },
 };
 
 static void dummy_made(void *to, const struct job_result *result)
@@ -203,6 +235,8 @@ static void tell(struct link *l)
 		r->jobs.hasher = &l->peer.channel;
 		make_dummy(r);
 	}
+	if (l->kind == LINK_SENDER)
+		r->callouts.sender = &l->peer.channel;
 	if (l->kind == LINK_MAILBOX)
 		quota_tell(l);
 }

@@ -26,7 +26,7 @@ _Static_assert(TABLE >= 2 * TRANSACTION_RECIPIENTS_MAX && TRANSACTION_RECIPIENTS
 
 static bool is_same(const struct recipient *a, const struct recipient *b)
 {
-	return a->account == b->account && str_eq(a->detail, b->detail) &&
+	return a->account == b->account && a->is_inner == b->is_inner && str_eq(a->detail, b->detail) &&
 	       (a->account != 0 || str_eq_nocase(*a->address, *b->address));
 }
 
@@ -216,6 +216,27 @@ static err grant_elsewhere(struct wish *w)
 	return grant(w, NULL);
 }
 
+/* Ours, but its mailbox is on an inner server, which decides now what it would refuse later. */
+static err grant_inner(struct wish *w)
+{
+	struct transaction *t = &w->s->transaction;
+	const struct callout_question q = { .domain = w->name.domain,
+		.sender = t->sender,
+		.recipient = w->written,
+		.size = t->size,
+		.utf8 = t->utf8,
+		.requires_tls = t->requires_tls };
+	struct inner_verdict v;
+	TRY(session_ask_inner(w->s, &q, &v));
+	if (v.code >= 400)
+		return refuse(w, v.code, str_of(v.status), str_of(v.reason));
+	if (v.size_max > 0 && (t->inner_max == 0 || v.size_max < t->inner_max))
+		t->inner_max = v.size_max;
+	w->recipient.account = 0;
+	w->recipient.is_inner = true;
+	return grant(w, NULL);
+}
+
 /* What a program of this machine addresses to the machine, as in root@mail.example.org, is meant for people here: of the
  * first domain, unless the name is a domain of its own. */
 static err find_for_machine(struct wish *w, char separator, struct directory_match *match)
@@ -258,6 +279,8 @@ static err decide(struct wish *w)
 		return grant_mailbox(w, match.account);
 	case DIRECTORY_ALIAS:
 		return grant_group(w, &behind);
+	case DIRECTORY_INNER:
+		return grant_inner(w);
 	case DIRECTORY_UNKNOWN:
 		break;
 	}

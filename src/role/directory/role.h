@@ -4,6 +4,8 @@
 #pragma once
 #include "ipc/admin.h"
 #include "ipc/peer.h"
+#include "role/directory/callout.h"
+#include "role/directory/inner.h"
 #include "role/directory/jobs.h"
 #include "role/directory/networks.h"
 #include "role/directory/remember.h"
@@ -32,6 +34,7 @@ enum link_kind {
 	LINK_FILTER,
 	LINK_MAILBOX,
 	LINK_LOGGER,
+	LINK_SENDER,
 };
 
 /* The channel to another process. */
@@ -50,7 +53,9 @@ struct directory_role {
 	struct admin_door *door;
 	struct link *links; /* all of them */
 	struct session *sessions;
-	struct link *hasher, *queue, *mailroom; /* NULL: not there at the moment */
+	struct link *hasher, *queue, *mailroom, *sender; /* NULL: not there at the moment */
+	struct callouts callouts;
+	struct inner *inner;
 	struct jobs jobs;
 	struct remembered *remembered;
 	struct throttle *throttle;

@@ -34,7 +34,10 @@ static err on_client(struct session *s, const struct msg_client *m, uint32_t tag
 }
 
 /* Questions come after `client`, one at a time. */
-static err may_ask(const struct session *s) { return s->has_client && !auth_is_busy(s) ? OK : FAIL(STATE); }
+static err may_ask(const struct session *s)
+{
+	return s->has_client && !auth_is_busy(s) && !session_is_paused(s) ? OK : FAIL(STATE);
+}
 
 static err on_auth_start(struct session *s, const struct msg_auth_start *m, uint32_t tag)
 {
@@ -73,21 +76,43 @@ static err decide(struct session *s, struct frame *question)
 	}
 }
 
-/* The verdicts are gathered while the questions are answered one after the other. */
-static err on_questions(struct session *s, const struct msg_questions *m, uint32_t tag)
+/* ERR_AGAIN: *rest begins with a question that has to wait. */
+static err decide_all(struct session *s, str *rest)
 {
 	static struct frame question; /* the loop's thread only */
-	static char room[VERDICTS_ROOM];
-	str rest = m->records;
+	str before = *rest;
 	err e = OK;
+	while (!failed(e) && records_next(rest, &question)) {
+		e = decide(s, &question);
+		if (e.code == ERR_AGAIN)
+			*rest = before;
+		else
+			before = *rest;
+	}
+	return e;
+}
+
+/* The verdicts are gathered while the questions are answered one after the other. */
+err session_go_on(struct session *s, str questions, str verdicts)
+{
+	static char room[VERDICTS_ROOM];
+	s->verdicts = BUF_ON(room);
+	buf_add(&s->verdicts, verdicts);
+	err e = decide_all(s, &questions);
+	if (e.code == ERR_AGAIN)
+		return session_pause(s, questions);
+	const struct msg_verdicts answer = { .records = buf_str(&s->verdicts) };
+	if (!failed(e))
+		e = msg_send_verdicts(&s->channel, 0, &answer);
+	session_pause_end(s);
+	return e;
+}
+
+static err on_questions(struct session *s, const struct msg_questions *m, uint32_t tag)
+{
 	(void)tag;
 	TRY(may_ask(s));
-	s->verdicts = BUF_ON(room);
-	while (!failed(e) && records_next(&rest, &question))
-		e = decide(s, &question);
-	TRY(e);
-	const struct msg_verdicts answer = { .records = buf_str(&s->verdicts) };
-	return msg_send_verdicts(&s->channel, 0, &answer);
+	return session_go_on(s, m->records, S(""));
 }
 
 #define CONVERSATION "ipc/receiver_directory.def"
@@ -181,6 +206,7 @@ void session_new(struct directory_role *r, enum link_kind kind, int fd)
 void session_free(struct session *s)
 {
 	auth_forget(s);
+	session_pause_end(s);
 	*(s->before != NULL ? &s->before->next : &s->role->sessions) = s->next;
 	if (s->next != NULL)
 		s->next->before = s->before;

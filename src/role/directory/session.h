@@ -38,7 +38,8 @@ struct auth {
 
 struct recipient {
 	struct recipient *next;
-	uint32_t account;   /* 0: elsewhere */
+	uint32_t account;   /* 0: elsewhere, */
+	bool is_inner;      /* or in a domain of ours whose mailboxes are on an inner server */
 	const str *address; /* as the client named it; shared by all behind an alias */
 	str detail, orcpt;
 	uint8_t notify;
@@ -50,6 +51,7 @@ struct transaction {
 	uint8_t id[TRANSACTION_ID];
 	str sender, envid;
 	uint64_t size, size_max;
+	uint64_t inner_max; /* of the inner servers of its recipients; 0: no bound */
 	bool utf8, requires_tls;
 	bool held; /* what goes elsewhere waits for a person */
 	uint8_t body, ret;
@@ -66,6 +68,7 @@ struct session {
 	struct session *next, *before;
 	enum link_kind kind;
 	struct buf verdicts; /* while questions are being answered */
+	struct pause *pause; /* NULL: no inner server was asked for the group at hand */
 	struct channel channel;
 	struct hear_counts heard;
 	struct loop_watch watch;
@@ -102,6 +105,23 @@ bool auth_is_busy(const struct session *s);
 err session_mail(struct session *s, const struct msg_mail *m);
 err session_rcpt(struct session *s, const struct msg_rcpt *m);
 err session_data(struct session *s);
+
+/* ---- pause.c ---- */
+
+/* Whether an inner server takes a recipient. ERR_AGAIN: it was asked, and the question that needs to know is to wait; then
+ * session_pause() is called before anything else. */
+err session_ask_inner(struct session *s, const struct callout_question *q, struct inner_verdict *out);
+/* Keeps what is still to be decided, beginning with the question that waits. ERR_MEMORY. */
+err session_pause(struct session *s, str questions);
+/* The group is answered, or nobody waits for the answer any more. */
+void session_pause_end(struct session *s);
+/* Is a question waiting? */
+bool session_is_paused(const struct session *s);
+
+/* ---- session.c ---- */
+
+/* Decides the questions that are left, behind the verdicts that there are. */
+err session_go_on(struct session *s, str questions, str verdicts);
 
 /* The answer to a command. */
 err session_verdict(struct session *s, uint64_t code, str status, str reason);

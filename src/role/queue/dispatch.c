@@ -63,6 +63,15 @@ static size_t start_of(const struct spool_message *m)
 	return (m->flags & SPOOL_RETURN_PATH) != 0 ? m->sender.n + sizeof "Return-Path: <>\r\n" - 1 : 0;
 }
 
+/* One recipient that must not go astray decides for all that travel with it. */
+static bool is_inner(const struct parcel *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->shares[i].is_inner)
+			return true;
+	return false;
+}
+
 static err send_job(struct remote *r, const struct parcel *p)
 {
 	static char room[RECORDS_ROOM];
@@ -83,6 +92,7 @@ static err send_job(struct remote *r, const struct parcel *p)
 		.utf8 = (m->row.flags & SPOOL_UTF8) != 0,
 		.requiretls = (m->row.flags & SPOOL_REQUIRETLS) != 0,
 		.tls_optional = (m->row.flags & SPOOL_TLS_OPTIONAL) != 0,
+		.inner = is_inner(p),
 		.more = mail->waiting[SCHEDULE_SINGLE].count + mail->waiting[SCHEDULE_BULK].count > 1 ||
 			mail->more[SCHEDULE_SINGLE] || mail->more[SCHEDULE_BULK],
 		.file = -1,

@@ -168,6 +168,7 @@ static err add_recipient(struct message *m, const struct msg_recipient *r, bool 
 	*to = (struct spool_recipient){
 		.position = (unsigned)m->count,
 		.account = (uint32_t)r->account,
+		.is_inner = r->account == 0 && r->inner,
 		.address = arena_copy(m->arena, r->address),
 		.detail = arena_copy(m->arena, r->detail),
 		.notify = (unsigned)r->notify,
@@ -209,6 +210,7 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	new->row.body = (unsigned)m->body;
 	new->row.ret = (unsigned)m->ret;
 	new->size_max = m->size_max;
+	new->inner_max = m->inner_max;
 	new->since = clock_ms();
 	insert(q, new);
 	if (!q->envelopes_timer.running)
@@ -246,6 +248,7 @@ static err on_own(struct queue *q, const struct msg_own *own, uint32_t tag)
 	if (m == NULL || !m->complete)
 		return FAIL(SYNTAX);
 	take_out(q, m);
+	m->row.flags |= SPOOL_OWN;
 	err e = q->retiring || q->writer == NULL || disk_is_full(q) ? FAIL(BUSY) : OK;
 	if (!failed(e))
 		e = message_begin(m, S(""));

@@ -148,6 +148,9 @@ static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint
 	return added(s, message_begin(s->message, m->trace));
 }
 
+/* N3 of the requirements: what an inner server would find too large is not taken here. */
+static bool is_too_large(const struct message *m, uint64_t size) { return m->inner_max > 0 && size > m->inner_max; }
+
 static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
 {
 	(void)tag;
@@ -156,7 +159,7 @@ static err on_body(struct session *s, const struct msg_body *m, uint32_t tag)
 	if (s->state != BODY)
 		return FAIL(STATE);
 	s->got += m->bytes.n;
-	if (s->got > s->q->service->conf->smtp.message_max)
+	if (s->got > s->q->service->conf->smtp.message_max || is_too_large(s->message, s->got))
 		return refuse_early(s, &too_large);
 	if (s->got > s->message->size_max)
 		return refuse_early(s, &too_full);
@@ -176,8 +179,8 @@ static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t
 		return FAIL(SYNTAX);
 	struct message *message = s->message;
 	err e = body_end(&message->body, &s->q->pool);
-	if (failed(e)) {
-		e = refuse_for(s, e);
+	if (failed(e) || is_too_large(message, message->body.size)) {
+		e = failed(e) ? refuse_for(s, e) : refuse_early(s, &too_large);
 		s->state = IDLE;
 		return e;
 	}

@@ -66,6 +66,7 @@ static struct share share_of_row(struct message *m, const struct spool_remote *r
 		.address = arena_copy(m->arena, row->address),
 		.orcpt = arena_copy(m->arena, row->orcpt),
 		.noted = row->noted,
+		.is_inner = row->is_inner,
 	};
 }
 

@@ -66,6 +66,7 @@ static err expired_row(void *to, const struct spool_message *m, const struct spo
 	o->share = (struct share){ .position = row->position,
 		.notify = row->notify,
 		.attempts = row->attempts,
+		.is_inner = row->is_inner,
 		.address = arena_copy(a, row->address),
 		.orcpt = arena_copy(a, row->orcpt),
 		.why = copy_diagnosis(a, &row->last) };

@@ -59,7 +59,7 @@ struct message {
 	bool stored;
 	/* the envelope */
 	struct message *same_bucket, *younger, *older;
-	uint64_t size_max;
+	uint64_t size_max, inner_max; /* inner_max: of what leaves; 0: no bound */
 	int64_t since;
 	bool complete;
 	/* asked of the filter */

@@ -210,9 +210,11 @@ static struct parcel *last_of(const struct mail *m, const struct message *messag
 static void keep(struct message *m, const struct spool_recipient *from, struct mail *mail, size_t left)
 {
 	struct remote *r = m->q->remote;
-	struct share share = {
-		.position = from->position, .notify = from->notify, .address = from->address, .orcpt = from->orcpt
-	};
+	struct share share = { .position = from->position,
+		.notify = from->notify,
+		.address = from->address,
+		.orcpt = from->orcpt,
+		.is_inner = from->is_inner };
 	struct parcel *p = last_of(mail, m, from->priority);
 	if (p != NULL && parcel_add(p, &share)) {
 		share_insert(r, &p->shares[p->count - 1]);

@@ -23,9 +23,9 @@ struct share {
 	struct parcel *parcel;
 	unsigned position, notify, attempts;
 	str address, orcpt;
-	bool noted;
+	bool noted, is_inner;
 	/* what became of it */
-	bool has_outcome, has_dsn, is_final, is_expired;
+	bool has_outcome, has_dsn, is_final, is_expired, is_held;
 	enum outcome_kind kind;
 	struct spool_diagnosis why;
 	int64_t due; /* of the next attempt, UTC */

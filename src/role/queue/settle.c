@@ -24,18 +24,24 @@ static void defer_unsaid(struct share *s)
 		.host = S("") };
 }
 
+/* N5 of the requirements: an inner server has refused for good what this one took for it. Where the sender is a stranger,
+ * who may not be told, the message is kept for a person to look at. An alarm that cannot be mailed raises no other. */
+static bool is_to_be_held(const struct spool_message *m, const struct share *s)
+{
+	return s->is_inner && s->kind == OUTCOME_FAILED && !notice_is_allowed(m) && (m->flags & SPOOL_OWN) == 0;
+}
+
 static void decide(struct remote *r, const struct parcel *p, struct share *s)
 {
 	int64_t now = clock_utc_ms();
 	defer_unsaid(s);
-	if (s->kind != OUTCOME_DEFERRED)
-		return;
-	if (now >= p->message->row.received + expire_ms(r)) {
+	if (s->kind == OUTCOME_DEFERRED && now >= p->message->row.received + expire_ms(r)) {
 		s->kind = OUTCOME_FAILED;
 		s->is_expired = true;
-		return;
 	}
-	s->due = now + schedule_wait(r->schedule, s->attempts + 1, remote_jitter());
+	s->is_held = is_to_be_held(&p->message->row, s);
+	if (s->kind == OUTCOME_DEFERRED)
+		s->due = now + schedule_wait(r->schedule, s->attempts + 1, remote_jitter());
 }
 
 /* ---- in the writer's thread ---- */
@@ -48,6 +54,8 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 		return spool_hold(spool, id, s->position, &last);
 	if (s->kind == OUTCOME_DEFERRED)
 		return spool_remote_defer(spool, id, s->position, s->due, &s->why);
+	if (s->is_held)
+		return spool_remote_hold(spool, id, s->position, &s->why);
 	TRY(spool_remove(spool, id, s->position, &last));
 	p->is_last |= last;
 	return OK;
@@ -116,6 +124,19 @@ static void log_share(const struct parcel *p, const struct share *s)
 			F_TEXT("cause", cause), F_NUMBER("code", s->why.code), F_TEXT("reason", s->why.text));
 }
 
+static void alarm_held(const struct parcel *p, const struct share *s)
+{
+	char room[NUMBER_TEXT];
+	const struct log log = message_log(p->message, room);
+	LOG(&log, alarm, F_TEXT("kind", S("message_failed")), F_ADDRESS("recipient", s->address),
+		F_TEXT("cause", cause_word(s->is_expired ? CAUSE_expired : s->why.cause)),
+		F_TEXT("reason", s->why.text),
+		F_TEXT("advice",
+			S("the inner server refused what this one had taken for it; the message is held, since its "
+			  "sender may not be told: see why, then siegel queue release --id or siegel queue "
+			  "delete --id")));
+}
+
 /* N6 of the requirements: whoever keeps the server learns of each notice, and what to change. */
 static bool log_notices(const struct parcel *p)
 {
@@ -180,6 +201,9 @@ static void done(struct job *j)
 	if (!failed(j->e) && !p->is_damaged) {
 		for (size_t i = 0; i < p->count; i++)
 			log_share(p, &p->shares[i]);
+		for (size_t i = 0; i < p->count; i++)
+			if (p->shares[i].is_held)
+				alarm_held(p, &p->shares[i]);
 		if (log_notices(p))
 			accounts_waiting(r->q, p->message->row.account);
 		next_due(r, p);

@@ -23,7 +23,7 @@ static struct destination **bucket_of(struct sender *s, str name)
 	return &s->destinations[hash_of(s->key, name) % SENDER_BUCKETS];
 }
 
-static struct destination *make(struct sender *s, str name, enum security_wish wish)
+static struct destination *make(struct sender *s, str name, enum security_wish wish, bool asks)
 {
 	struct arena *a = arena_new("destination", DESTINATION_BUDGET);
 	struct destination *d = NEW(a, struct destination, 1);
@@ -33,6 +33,7 @@ static struct destination *make(struct sender *s, str name, enum security_wish w
 		.arena = a,
 		.name = arena_copy(a, name),
 		.wish = wish,
+		.asks = asks,
 		.route = route_find(s, name),
 		.progress = DESTINATION_ASKING };
 	*bucket = d;
@@ -92,10 +93,10 @@ static bool is_stale(const struct destination *d)
 }
 
 /* The connections of a stale one go on with what it knew; new mail gets a new one. */
-struct destination *destination_find(struct sender *s, str name, enum security_wish wish)
+struct destination *destination_find(struct sender *s, str name, enum security_wish wish, bool asks)
 {
 	for (struct destination *d = *bucket_of(s, name); d != NULL; d = d->next_bucket) {
-		if (d->wish != wish || !str_eq(d->name, name))
+		if (d->wish != wish || d->asks != asks || !str_eq(d->name, name))
 			continue;
 		if (!is_stale(d))
 			return d;
@@ -103,7 +104,7 @@ struct destination *destination_find(struct sender *s, str name, enum security_w
 		destination_rest(d);
 		break;
 	}
-	return make(s, name, wish);
+	return make(s, name, wish, asks);
 }
 
 void destination_begin(struct destination *d)
@@ -162,6 +163,14 @@ static struct connection *give_to_idle(struct destination *d)
 	return c;
 }
 
+/* Questions wait for one another; whoever carries mail waits for none of them. */
+static bool may_dial(const struct destination *d)
+{
+	const struct sender *s = d->sender;
+	return d->asks ? d->connections_count < s->conf->edge.connections
+		       : s->connections < s->conf->sender.connections;
+}
+
 /* As many connections are under way as there is mail that waits. */
 void destination_work(struct destination *d)
 {
@@ -170,8 +179,7 @@ void destination_work(struct destination *d)
 	while (more) {
 		pthread_mutex_lock(&s->lock);
 		struct connection *c = give_to_idle(d);
-		const bool dials =
-			c == NULL && d->waiting > d->dialling && s->connections < s->conf->sender.connections;
+		const bool dials = c == NULL && d->waiting > d->dialling && may_dial(d);
 		pthread_mutex_unlock(&s->lock);
 		/* Behind the lock, which it takes first of all. It is freed by this thread alone. */
 		if (c != NULL)
@@ -204,7 +212,7 @@ static bool is_only_for_these(const struct destination *d, const struct failure 
 
 static void say_trouble(const struct destination *d, enum destination_state state, const struct failure *f)
 {
-	if (!is_only_for_these(d, f))
+	if (!d->asks && !is_only_for_these(d, f))
 		jobs_say_destination(d->sender, d->name, state, f);
 }
 
@@ -218,7 +226,7 @@ static void lose(struct destination *d, const struct failure *f)
 
 void destination_take(struct sender *s, struct job *j)
 {
-	struct destination *d = destination_find(s, j->destination, wish_of(j));
+	struct destination *d = destination_find(s, j->destination, wish_of(j), j->callout != NULL);
 	j->at = d;
 	pthread_mutex_lock(&s->lock);
 	append(d, j);

@@ -60,6 +60,7 @@ struct destination {
 	struct arena *arena;
 	str name;
 	enum security_wish wish;
+	bool asks; /* has questions and no mail, and connections of its own for them */
 	const struct route *route;
 	enum destination_progress progress;
 	int64_t known_since;
@@ -93,7 +94,7 @@ void destination_rest(struct destination *d);
 /* Somebody has taken (or refused) a message there. */
 void destination_worked(struct destination *d);
 void destinations_init(struct sender *s);
-struct destination *destination_find(struct sender *s, str name, enum security_wish wish);
+struct destination *destination_find(struct sender *s, str name, enum security_wish wish, bool asks);
 /* Dials for the mail that waits, or gives it to sessions that are idle. */
 void destination_work(struct destination *d);
 /* Asks where it is, unless that was done. */

@@ -26,6 +26,13 @@ static void note(struct connection *c, enum cause cause, const char *status, con
 		snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(host_of(c)->name));
 }
 
+/* Nobody waits for the answer to a question for longer. */
+static int64_t patience_ms(const struct connection *c, uint64_t seconds)
+{
+	const uint64_t most = c->sender->conf->edge.answer_timeout;
+	return (int64_t)(c->destination->asks && most < seconds ? most : seconds) * 1000;
+}
+
 /* ---- attempts ---- */
 
 static void attempt_end(struct attempt *a)
@@ -162,7 +169,7 @@ static void connected(struct attempt *a)
 	c->state = CONNECTION_CONNECTED;
 	c->host_used = c->host;
 	loop_remove(loop, &a->watch);
-	loop_timer_start(loop, &c->timer, (int64_t)c->sender->conf->sender.greeting_timeout * 1000, on_silence, c);
+	loop_timer_start(loop, &c->timer, patience_ms(c, c->sender->conf->sender.greeting_timeout), on_silence, c);
 	if (failed(loop_add(loop, &a->watch, a->fd, EPOLLIN | EPOLLRDHUP, on_greeting, a)))
 		on_silence(c);
 }
@@ -202,7 +209,7 @@ static void on_timer(void *to)
 static void wait_for_attempts(struct connection *c)
 {
 	const bool more = c->address < host_of(c)->count && attempts_open(c) < ATTEMPTS_MAX;
-	int64_t wait = more ? ATTEMPT_DELAY_MS : (int64_t)c->sender->conf->sender.connect_timeout * 1000;
+	int64_t wait = more ? ATTEMPT_DELAY_MS : patience_ms(c, c->sender->conf->sender.connect_timeout);
 	loop_timer_start(c->sender->service->loop, &c->timer, wait, on_timer, c);
 }
 

@@ -40,30 +40,31 @@ void failure_of_error(struct failure *f, const struct session *s, err e, const c
 	failure_set_host(f, s);
 }
 
-static bool subject_is(const struct smtp_reply *r, const char *text)
+bool reply_subject_is(const struct smtp_reply *r, const char *text)
 {
 	return r->enhanced.n > 2 && str_starts(str_after(r->enhanced, 2), str_of(text));
 }
 
 static enum cause cause_of(const struct smtp_reply *r, enum stage stage)
 {
-	if (r->code == 552 || subject_is(r, "3.4") || subject_is(r, "2.3"))
-		return subject_is(r, "2.2") ? CAUSE_full : CAUSE_size;
-	if (subject_is(r, "2.2"))
+	if (r->code == 552 || reply_subject_is(r, "3.4") || reply_subject_is(r, "2.3"))
+		return reply_subject_is(r, "2.2") ? CAUSE_full : CAUSE_size;
+	if (reply_subject_is(r, "2.2"))
 		return CAUSE_full;
 	if (r->code == 421 || (r->code < 500 && stage == AT_GREETING))
 		return CAUSE_busy;
 	if (stage == AT_LOGIN)
 		return CAUSE_route;
-	if (subject_is(r, "7.10") || subject_is(r, "7.30"))
+	if (reply_subject_is(r, "7.10") || reply_subject_is(r, "7.30"))
 		return CAUSE_tls;
-	if (subject_is(r, "6.7"))
+	if (reply_subject_is(r, "6.7"))
 		return CAUSE_capability;
 	if (stage == AT_GREETING || stage == AT_MAIL)
 		return r->code >= 500 ? CAUSE_sender : CAUSE_busy;
-	if (subject_is(r, "7."))
+	if (reply_subject_is(r, "7."))
 		return stage == AT_END ? CAUSE_content : CAUSE_sender;
-	if (stage == AT_RCPT && r->code >= 500 && (subject_is(r, "1.") || subject_is(r, "2.1") || r->enhanced.n == 0))
+	if (stage == AT_RCPT && r->code >= 500 &&
+		(reply_subject_is(r, "1.") || reply_subject_is(r, "2.1") || r->enhanced.n == 0))
 		return CAUSE_recipient;
 	if (stage == AT_END && r->code >= 500)
 		return CAUSE_content;
@@ -74,7 +75,8 @@ void failure_of_reply(struct failure *f, const struct session *s, enum stage sta
 {
 	const struct smtp_reply *r = &s->reply;
 	/* RFC 5321 4.5.3.1.10: at RCPT 552 means too many recipients, and should have been 452. */
-	const bool too_many = stage == AT_RCPT && r->code == 552 && !subject_is(r, "2.2") && !subject_is(r, "3.4");
+	const bool too_many = stage == AT_RCPT && r->code == 552 && !reply_subject_is(r, "2.2") &&
+			      !reply_subject_is(r, "2.3") && !reply_subject_is(r, "3.4");
 	const bool is_reply = r->code >= 400;
 	const bool final = r->code >= 500 && stage >= AT_MAIL && !too_many;
 	if (!is_reply) {

@@ -15,6 +15,7 @@ enum {
 
 struct sender;
 struct destination;
+struct callout;
 struct slot;
 
 /* Why something did not work, in the words of queue_sender.def. */
@@ -64,6 +65,8 @@ struct job {
 	enum smtp_body body;
 	enum smtp_return ret;
 	bool utf8, requires_tls, tls_optional, more;
+	bool inner;              /* the domain is ours: only its own route leads there */
+	struct callout *callout; /* it is no mail but a question; or NULL */
 	struct target *targets;
 	size_t count;
 	str bytes; /* the message, or absent */
@@ -84,6 +87,8 @@ void job_enter(struct job *j);
 void job_end(struct job *j);
 void jobs_attach(struct sender *s, int fd);
 void jobs_init(struct sender *s);
+/* Text of a server's, without what may not stand in a field of a message. */
+str plain_text(str text, char *room, size_t size);
 /* Says what is known of a destination. */
 void jobs_say_destination(struct sender *s, str destination, enum destination_state state, const struct failure *f);
 /* Gives back what was not begun: the process goes down. */

@@ -91,7 +91,7 @@ static err send_ready(struct sender *s, uint64_t least)
 }
 
 /* No control characters may stand in a field of type text; a server may say anything. */
-static str plain_text(str text, char *room, size_t size)
+str plain_text(str text, char *room, size_t size)
 {
 	struct buf b = { .p = room, .room = size };
 	for (size_t i = 0; i < text.n && b.n < size; i++)
@@ -166,6 +166,12 @@ void job_end(struct job *j)
 {
 	struct sender *s = j->sender;
 	j->state = JOB_DONE;
+	if (j->callout != NULL) {
+		callout_end(j);
+		return;
+	}
+	if (j->inner)
+		callouts_doubt(j);
 	fd_close(&j->file);
 	s->credit++;
 	j->next = NULL;
@@ -240,6 +246,16 @@ static err read_job(struct job *j, const struct msg_job *m)
 	return arena_spent(j->arena) ? FAIL(MEMORY) : OK;
 }
 
+/* Mail for a domain of ours leaves by no other way than the one that was named for it. */
+static void refuse_way(struct job *j)
+{
+	struct failure f;
+	failure_set(&f, CAUSE_route, false, "4.3.5",
+		"there is no route with a host for this domain, whose mailboxes are elsewhere");
+	job_answer_rest(j, &f);
+	job_end(j);
+}
+
 static err on_job(struct sender *s, const struct msg_job *m, uint32_t tag)
 {
 	struct arena *a = arena_new("job", JOB_BUDGET);
@@ -254,6 +270,7 @@ static err on_job(struct sender *s, const struct msg_job *m, uint32_t tag)
 		.utf8 = m->utf8,
 		.requires_tls = m->requiretls,
 		.tls_optional = m->tls_optional && !m->requiretls, /* RFC 8689 4.1 */
+		.inner = m->inner,
 		.more = m->more,
 		.file = m->file };
 	err e = read_job(j, m);
@@ -266,6 +283,8 @@ static err on_job(struct sender *s, const struct msg_job *m, uint32_t tag)
 	if (s->retiring) {
 		j->returned = true;
 		job_end(j);
+	} else if (j->inner && !route_is_own(route_find(s, j->destination), j->destination)) {
+		refuse_way(j);
 	} else {
 		destination_take(s, j);
 	}

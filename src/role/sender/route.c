@@ -62,6 +62,11 @@ const struct route *route_find(const struct sender *s, str domain)
 	return any;
 }
 
+bool route_is_own(const struct route *r, str domain)
+{
+	return r != NULL && str_eq_nocase(r->name, domain) && r->host.n > 0;
+}
+
 static void give_login(struct sender *s, str name, str login, str password)
 {
 	for (size_t i = 0; i < s->routes_count; i++)

@@ -20,6 +20,8 @@ struct route {
 
 /* Reads the routes of the configuration; what is wrong with one is said in an alarm. */
 void routes_init(struct sender *s);
+/* Is it for this domain alone, and does it name a host? False for NULL. */
+bool route_is_own(const struct route *r, str domain);
 /* The route for that domain, or the one for "*", or NULL. */
 const struct route *route_find(const struct sender *s, str domain);
 /* Logins for routes, a line each: NAME LOGIN PASSWORD. */

@@ -245,7 +245,7 @@ static void route_test(struct admin *a)
 		return;
 	}
 	*p = (struct probe){ .next = s->probes, .a = a, .connects = admin_word(a, S("connect")).p != NULL };
-	p->d = destination_find(s, str_from(lower, domain.n), WISH_NOTHING);
+	p->d = destination_find(s, str_from(lower, domain.n), WISH_NOTHING, false);
 	p->d->watchers++;
 	s->probes = p;
 	a->state = p;

@@ -44,6 +44,7 @@ void sender_prepare(struct service *s)
 	jobs_init(&sender);
 	lookups_init(&sender);
 	policies_init(&sender);
+	callouts_init(&sender);
 	probes_init(&sender);
 	results_init(&sender);
 	s->state = &sender;
@@ -56,6 +57,8 @@ void sender_channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	(void)pid;
 	if (str_eq(peer, S("queue")))
 		jobs_attach(sender, fd);
+	else if (str_eq(peer, S("directory")))
+		callouts_attach(sender, fd);
 	else if (str_eq(peer, S("resolver")))
 		lookups_attach(sender, fd);
 	else if (str_eq(peer, S("ledger")))

@@ -6,7 +6,8 @@
  *     lookup.c       asks the resolver                 dial.c         from a list of addresses to a greeting
  *     policy.c       asks ledger for MTA-STS           results.c      tells ledger how TLS went
  *     threads.c      from there to a thread and back   route.c        what the administrator said of a domain
- *     delivered.c    what must not be forgotten when this process is killed */
+ *     delivered.c    what must not be forgotten when this process is killed
+ *     callout.c      what directory asks               judge.c        what a server's reply to that means */
 #pragma once
 #include <pthread.h>
 
@@ -25,7 +26,9 @@ struct sender {
 	const struct conf *conf;
 	struct tls_client *trust;
 	str helo;
-	struct peer queue, resolver, ledger;
+	struct peer queue, resolver, ledger, directory;
+	size_t callouts;      /* open questions */
+	uint32_t directories; /* how many channels to it there have been */
 	struct admin_door *door;
 	struct route *routes;
 	size_t routes_count;
@@ -73,6 +76,15 @@ void results_note(struct sender *s, const struct tls_note *n);
 /* What was noted is told to ledger: soon; now. Main loop. */
 void results_due(struct sender *s);
 void results_send(struct sender *s);
+
+/* ---- callout.c ---- */
+
+void callouts_init(struct sender *s);
+void callouts_attach(struct sender *s, int fd);
+/* The question has been answered, or came to nothing. It is gone then. */
+void callout_end(struct job *j);
+/* An inner server has not taken a message that was for recipients which it had said it takes. */
+void callouts_doubt(const struct job *j);
 
 /* ---- route_test.c ---- */
 

@@ -15,7 +15,8 @@ enum {
 	MESSAGES_MAX = 100,
 	CEILING_S = 7200,
 	GOODBYE_MS = 2000,
-	SESSION_BUDGET = 32 << 10
+	SESSION_BUDGET = 32 << 10,
+	ASKING_LINGER_S = 30, /* a connection that asks is kept: the next question comes soon */
 };
 
 /* ---- lines and replies ---- */
@@ -354,7 +355,7 @@ static void send_mail(struct session *s)
 		}
 		const bool more = j->more;
 		io_ceiling(s->io, (int64_t)CEILING_S * 1000);
-		bool begun = transaction_run(s, j);
+		bool begun = j->callout != NULL ? callout_run(s, j) : transaction_run(s, j);
 		arena_reset(s->arena);
 		if (!begun) {
 			threads_give_back(s->c, j);
@@ -364,7 +365,7 @@ static void send_mail(struct session *s)
 		threads_job_done(j);
 		if (!is_fit(s))
 			return;
-		uint64_t linger = s->conf->linger;
+		uint64_t linger = s->c->destination->asks ? ASKING_LINGER_S : s->conf->linger;
 		j = threads_next_job(s->c, (int64_t)(more && linger > 0 ? linger * 2 : linger));
 	}
 }
@@ -379,6 +380,16 @@ static void end(struct session *s)
 	io_deadline(s->io, GOODBYE_MS);
 	line_put(s, "QUIT");
 	io_finish(&s->io, GOODBYE_MS);
+}
+
+/* Whoever asks is waited for in a dialogue, and waits no longer for anything; all of its beginning has one such time. */
+static void be_hasty(struct session *s)
+{
+	const uint64_t most = s->sender->conf->edge.answer_timeout;
+	s->hasty = *s->conf;
+	s->hasty.greeting_timeout = s->hasty.command_timeout = most;
+	s->conf = &s->hasty;
+	io_ceiling(s->io, (int64_t)most * 1000);
 }
 
 void session_run(struct connection *c)
@@ -398,6 +409,8 @@ void session_run(struct connection *c)
 	address_write(&client, &c->used);
 	s->lmtp = s->route != NULL && s->route->lmtp;
 	io_ceiling(s->io, (int64_t)CEILING_S * 1000);
+	if (c->destination->asks)
+		be_hasty(s);
 	c->failure = (struct failure){ .cause = CAUSE_none };
 	if (begin(s)) {
 		c->worked = true;

@@ -3,10 +3,12 @@
  *
  *     session.c       greeting, EHLO, STARTTLS, AUTH; one message after the other; QUIT
  *     transaction.c   one message: MAIL, RCPT, the end
- *     content.c       its body: DATA or BDAT, and 7 bits where the server wants them */
+ *     content.c       its body: DATA or BDAT, and 7 bits where the server wants them
+ *     ask.c           no message: would it take one? */
 #pragma once
 #include "proto/smtp/offer.h"
 #include "proto/smtp/reply.h"
+#include "role/sender/callout.h"
 #include "role/sender/sender.h"
 
 enum { REPLY_ROOM = 4096, LINE_ROOM = 2048 };
@@ -15,6 +17,7 @@ struct session {
 	struct connection *c;
 	struct sender *sender;
 	const struct conf_sender *conf;
+	struct conf_sender hasty; /* conf of one that asks */
 	const struct route *route; /* or NULL */
 	const struct host *host;
 	struct log log;
@@ -50,6 +53,13 @@ void failure_of_error(struct failure *f, const struct session *s, err e, const c
 /* The same for the latest reply. */
 enum stage { AT_GREETING, AT_LOGIN, AT_MAIL, AT_RCPT, AT_DATA, AT_END };
 void failure_of_reply(struct failure *f, const struct session *s, enum stage stage);
+
+/* What a reply to RCPT, or to the MAIL before it, says of the recipient. judge.c */
+enum callout_answer callout_judge(const struct smtp_reply *r, enum stage stage);
+/* "1.1" for 5.1.1 and 4.1.1; "1." for all that begin so. */
+bool reply_subject_is(const struct smtp_reply *r, const char *text);
+/* Asks the question; it is answered then. False: as transaction_run(). */
+bool callout_run(struct session *s, struct job *j);
 
 /* Sends one message; all its targets are answered then. False: a connection that had carried mail before was found closed,
  * and nothing was done. */

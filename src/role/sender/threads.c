@@ -9,7 +9,7 @@
 #include "os/fd.h"
 #include "role/sender/sender.h"
 
-enum { STACK_BYTES = 256 << 10 };
+enum { STACK_BYTES = 256 << 10, ASKING_THREADS = 50 };
 
 static void wake_loop(struct sender *s)
 {
@@ -67,18 +67,31 @@ static bool start_thread(struct sender *s)
 	return failure == 0;
 }
 
+/* Somebody waits in a dialogue for what is asked: that goes first. The lock is held. */
+static void add_greeted(struct sender *s, struct connection *c)
+{
+	if (c->destination->asks) {
+		c->next_greeted = s->greeted_first;
+		s->greeted_first = c;
+	} else if (s->greeted_last != NULL) {
+		s->greeted_last->next_greeted = c;
+	} else {
+		s->greeted_first = c;
+	}
+	if (c->next_greeted == NULL)
+		s->greeted_last = c;
+}
+
 void threads_give(struct connection *c)
 {
 	struct sender *s = c->sender;
 	c->state = CONNECTION_SESSION;
 	c->next_greeted = NULL;
 	pthread_mutex_lock(&s->lock);
-	if (s->greeted_last != NULL)
-		s->greeted_last->next_greeted = c;
-	else
-		s->greeted_first = c;
-	s->greeted_last = c;
-	bool needed = s->threads_idle == 0 && s->threads < s->conf->sender.sessions_max;
+	add_greeted(s, c);
+	/* Servers that are slow to take mail hold up no question. */
+	const size_t most = s->conf->sender.sessions_max + (c->destination->asks ? ASKING_THREADS : 0);
+	bool needed = s->threads_idle == 0 && s->threads < most;
 	s->threads += needed;
 	pthread_cond_signal(&s->greeted);
 	pthread_mutex_unlock(&s->lock);
@@ -188,7 +201,7 @@ static void session_ended(struct connection *c)
 		dial_next(c);
 		return;
 	}
-	if (c->failure.cause == CAUSE_busy)
+	if (c->failure.cause == CAUSE_busy && !d->asks)
 		jobs_say_destination(c->sender, d->name, DESTINATION_BUSY, &c->failure);
 	connection_free(c);
 	destination_work(d);

@@ -53,7 +53,7 @@ static err add_main_domain(struct directory *d, struct directory_change *c, str 
 	};
 	uint32_t number;
 	TRY(account_insert(d, c, &mailbox, &number));
-	TRY(domain_insert(d, c, name, S(""), number));
+	TRY(domain_insert(d, c, &(const struct domain_new){ .name = name, .main = S(""), .postmaster = number }));
 	TRY(address_insert(d, &postmaster, number, false));
 	return abuse_restore(d, name);
 }
@@ -67,13 +67,23 @@ static err add_alias_domain(struct directory *d, struct directory_change *c, str
 	TRY(e);
 	if (domain.main.n > 0)
 		return refuse(c, FAIL(STATE), "the main domain is itself another name of a domain");
-	return domain_insert(d, c, name, main, 0);
+	if (domain.is_inner)
+		return refuse(c, FAIL(STATE),
+			"the mailboxes of the main domain are on an inner server: add this one with --inner");
+	return domain_insert(d, c, &(const struct domain_new){ .name = name, .main = main });
 }
 
-err directory_domain_add(struct directory *d, struct directory_change *c, str name, str main)
+static err add_inner_domain(struct directory *d, struct directory_change *c, str name)
+{
+	return domain_insert(d, c, &(const struct domain_new){ .name = name, .main = S(""), .is_inner = true });
+}
+
+err directory_domain_add(struct directory *d, struct directory_change *c, const struct directory_new_domain *new)
 {
 	TRY(begin(d, c));
-	err e = main.n > 0 ? add_alias_domain(d, c, name, main) : add_main_domain(d, c, name);
+	err e = new->main.n > 0 ? add_alias_domain(d, c, new->name, new->main)
+		: new->is_inner ? add_inner_domain(d, c, new->name)
+				: add_main_domain(d, c, new->name);
 	if (e.code == ERR_EXISTS)
 		e = refuse(c, e, "the domain is there already");
 	return end(d, c, e);
@@ -134,6 +144,8 @@ static err set_catch_all(struct directory *d, struct directory_change *c, str na
 	TRY(e);
 	if (domain.main.n > 0)
 		return refuse(c, FAIL(STATE), "it is another name of a domain: set the catch-all of that one");
+	if (domain.is_inner)
+		return refuse(c, FAIL(STATE), "its mailboxes are on an inner server");
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_domain_catch_all);
 	sql_bind_number(st, account);
 	sql_bind_text(st, name);

@@ -13,8 +13,12 @@ struct directory_change {
 };
 
 /* With a mailbox for postmaster, which nobody can log in to, and its alias abuse; or as another name of the domain main,
- * unless that is absent. */
-err directory_domain_add(struct directory *d, struct directory_change *c, str name, str main);
+ * unless that is absent; or inner, without anything here. */
+struct directory_new_domain {
+	str name, main;
+	bool is_inner;
+};
+err directory_domain_add(struct directory *d, struct directory_change *c, const struct directory_new_domain *new);
 /* STATE: it still has addresses or alias domains. Its postmaster's account becomes a removed one. */
 err directory_domain_remove(struct directory *d, struct directory_change *c, str name);
 /* Mail for unknown addresses goes to that account; 0: is refused. */

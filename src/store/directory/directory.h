@@ -58,6 +58,7 @@ enum directory_kind {
 	DIRECTORY_UNKNOWN,   /* ours, but nobody has this address */
 	DIRECTORY_MAILBOX,   /* an account, in whatever state */
 	DIRECTORY_ALIAS,
+	DIRECTORY_INNER, /* a domain of ours whose mailboxes are those of another server, which knows them */
 };
 
 struct directory_match {

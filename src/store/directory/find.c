@@ -12,6 +12,7 @@ err directory_domain(struct directory *d, str name, struct directory_domain *out
 	out->main = buf_str(&main);
 	out->catch_all = (uint32_t)sql_column_count(st, 1);
 	out->postmaster = (uint32_t)sql_column_count(st, 2);
+	out->is_inner = sql_column_number(st, 3) != 0;
 	sql_done(st);
 	return main.lost ? FAIL(DAMAGED) : OK;
 }
@@ -143,6 +144,10 @@ err directory_find(struct directory *d, const struct mailname *name, char separa
 		return OK;
 	}
 	TRY(e);
+	if (domain.is_inner) {
+		*out = (struct directory_match){ .kind = DIRECTORY_INNER };
+		return OK;
+	}
 	TRY(find_in(d, &domain, &asked, separator, &match));
 	if (match.detail.n > DIRECTORY_DETAIL_MAX)
 		match.detail = NO_STR;

@@ -39,6 +39,7 @@ struct directory_domain {
 	char main_room[MAILNAME_DOMAIN_MAX];
 	str main; /* of an alias domain; otherwise empty */
 	uint32_t catch_all, postmaster;
+	bool is_inner; /* has no addresses here */
 };
 /* ERR_ABSENT. */
 err directory_domain(struct directory *d, str name, struct directory_domain *out);

@@ -74,6 +74,7 @@ err directory_each_domain(struct directory *d, directory_domain_fn *each, void *
 			.name = sql_column_bytes(st, 0),
 			.main = sql_column_bytes(st, 1),
 			.catch_all = (uint32_t)sql_column_count(st, 2),
+			.is_inner = sql_column_number(st, 3) != 0,
 		};
 		each(ctx, &domain);
 	}

@@ -23,6 +23,7 @@ struct directory_domain_row {
 	str name;
 	str main; /* of an alias domain; otherwise empty */
 	uint32_t catch_all;
+	bool is_inner;
 };
 typedef void directory_domain_fn(void *ctx, const struct directory_domain_row *row);
 err directory_each_domain(struct directory *d, directory_domain_fn *each, void *ctx);

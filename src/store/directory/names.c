@@ -3,12 +3,13 @@
 
 #include "store/directory/derive.h"
 
-err domain_insert(struct directory *d, struct directory_change *c, str name, str main, uint32_t postmaster)
+err domain_insert(struct directory *d, struct directory_change *c, const struct domain_new *domain)
 {
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_domain_add);
-	sql_bind_text(st, name);
-	sql_bind_text(st, main);
-	sql_bind_number(st, postmaster);
+	sql_bind_text(st, domain->name);
+	sql_bind_text(st, domain->main);
+	sql_bind_number(st, domain->postmaster);
+	sql_bind_number(st, domain->is_inner ? 1 : 0);
 	sql_bind_number(st, c->at);
 	return sql_run(st);
 }
@@ -185,6 +186,8 @@ err address_free(struct directory *d, struct directory_change *c, const struct m
 	TRY(e);
 	if (domain.main.n > 0)
 		return refuse(c, FAIL(STATE), "its domain is another name of a domain: use that one");
+	if (domain.is_inner)
+		return refuse(c, FAIL(STATE), "the mailboxes of its domain are on an inner server");
 	e = directory_address(d, name, &held);
 	if (e.code == ERR_ABSENT)
 		return OK;
@@ -229,6 +232,8 @@ err target_check(
 	TRY(directory_find(d, target, '\0', &match));
 	if (match.kind == DIRECTORY_ELSEWHERE)
 		return refuse(c, FAIL(STATE), "mail cannot be forwarded to other servers: a target is not ours");
+	if (match.kind == DIRECTORY_INNER)
+		return refuse(c, FAIL(STATE), "a target is in a domain whose mailboxes are on an inner server");
 	if (match.kind == DIRECTORY_UNKNOWN || match.is_catch_all)
 		return refuse(c, FAIL(ABSENT), "a target is unknown");
 	return match.kind == DIRECTORY_MAILBOX ? check_login_everywhere(d, c, match.account, alias) : OK;

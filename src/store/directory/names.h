@@ -12,7 +12,13 @@ static inline err refuse(struct directory_change *c, err e, const char *reason)
 	return e;
 }
 
-err domain_insert(struct directory *d, struct directory_change *c, str name, str main, uint32_t postmaster);
+/* main: of which it is another name, or empty. */
+struct domain_new {
+	str name, main;
+	uint32_t postmaster;
+	bool is_inner;
+};
+err domain_insert(struct directory *d, struct directory_change *c, const struct domain_new *domain);
 
 /* Gives it the next number. EXISTS: the login is taken. */
 err account_insert(

@@ -34,6 +34,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE account ADD COLUMN braked BIGINT NOT NULL DEFAULT 0;"
 	"ALTER TABLE account ADD COLUMN language INTEGER NOT NULL DEFAULT -1;"
 	"CREATE TABLE correspondent (account INTEGER NOT NULL, hash BIGINT NOT NULL, PRIMARY KEY (account, hash));",
+	/* domain.is_inner: its mailboxes are those of another server, which its route leads to. */
+	"ALTER TABLE domain ADD COLUMN is_inner INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const operations[] = {

@@ -58,6 +58,7 @@ err spool_add_recipient(struct spool *spool, int64_t message, const struct spool
 	sql_bind_number(st, r->due);
 	sql_bind_text(st, present(r->reason));
 	sql_bind_number(st, r->priority);
+	sql_bind_number(st, r->is_inner ? 1 : 0);
 	TRY(sql_run(st));
 	if (r->state == SPOOL_DEFERRED && r->due < spool->due) /* out of a damaged spool */
 		spool->due = r->due;
@@ -113,23 +114,24 @@ err spool_read_message(struct sql_statement *st, struct spool_message *out)
 err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipient *out)
 {
 	struct spool_recipient r = { .due = sql_column_number(st, from + 9) };
-	uint64_t position, account, notify, state, attempts;
-	bool sound = spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
-		     spool_read_number(st, from + 1, UINT32_MAX, &account) &&
-		     spool_read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
-		     spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
-		     spool_read_text(st, from + 4, DETAIL_MAX, &r.detail) &&
-		     spool_read_number(st, from + 5, 15, &notify) &&
-		     spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
-		     spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
-		     spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
-		     spool_read_text(st, from + 10, REASON_MAX, &r.reason);
+	uint64_t position, account, notify, state, attempts, is_inner;
+	bool sound =
+		spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
+		spool_read_number(st, from + 1, UINT32_MAX, &account) &&
+		spool_read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
+		spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
+		spool_read_text(st, from + 4, DETAIL_MAX, &r.detail) && spool_read_number(st, from + 5, 15, &notify) &&
+		spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
+		spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
+		spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
+		spool_read_text(st, from + 10, REASON_MAX, &r.reason) && spool_read_number(st, from + 11, 1, &is_inner);
 	if (!sound)
 		return FAIL(DAMAGED);
 	r.position = (unsigned)position;
 	r.account = (uint32_t)account;
 	r.notify = (unsigned)notify;
 	r.state = (enum spool_state)state;
+	r.is_inner = is_inner == 1;
 	r.attempts = (unsigned)attempts;
 	*out = r;
 	return OK;

@@ -28,14 +28,15 @@ static err read_diagnosis(struct sql_statement *st, int from, struct spool_diagn
 static err read_remote(struct sql_statement *st, int from, struct spool_remote *out)
 {
 	struct spool_remote r = { .due = sql_column_number(st, from + 7) };
-	uint64_t position, priority, notify, attempts, noted;
-	bool sound =
-		spool_read_number(st, from, POSITIONS - 1, &position) &&
-		spool_read_text(st, from + 1, DOMAIN_MAX, &r.domain) &&
-		spool_read_number(st, from + 2, PRIORITY_MAX, &priority) &&
-		spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
-		spool_read_number(st, from + 4, 15, &notify) && spool_read_text(st, from + 5, ORCPT_MAX, &r.orcpt) &&
-		spool_read_number(st, from + 6, UINT32_MAX, &attempts) && spool_read_number(st, from + 13, 1, &noted);
+	uint64_t position, priority, notify, attempts, noted, is_inner;
+	bool sound = spool_read_number(st, from, POSITIONS - 1, &position) &&
+		     spool_read_text(st, from + 1, DOMAIN_MAX, &r.domain) &&
+		     spool_read_number(st, from + 2, PRIORITY_MAX, &priority) &&
+		     spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
+		     spool_read_number(st, from + 4, 15, &notify) &&
+		     spool_read_text(st, from + 5, ORCPT_MAX, &r.orcpt) &&
+		     spool_read_number(st, from + 6, UINT32_MAX, &attempts) &&
+		     spool_read_number(st, from + 13, 1, &noted) && spool_read_number(st, from + 14, 1, &is_inner);
 	if (!sound)
 		return FAIL(DAMAGED);
 	TRY(read_diagnosis(st, from + 8, &r.last));
@@ -44,6 +45,7 @@ static err read_remote(struct sql_statement *st, int from, struct spool_remote *
 	r.notify = (unsigned)notify;
 	r.attempts = (unsigned)attempts;
 	r.noted = noted == 1;
+	r.is_inner = is_inner == 1;
 	*out = r;
 	return OK;
 }
@@ -203,6 +205,15 @@ err spool_remote_defer(
 {
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_defer);
 	sql_bind_number(st, due);
+	bind_diagnosis(st, why);
+	sql_bind_number(st, message);
+	sql_bind_number(st, position);
+	return sql_run(st);
+}
+
+err spool_remote_hold(struct spool *spool, int64_t message, unsigned position, const struct spool_diagnosis *why)
+{
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_hold);
 	bind_diagnosis(st, why);
 	sql_bind_number(st, message);
 	sql_bind_number(st, position);

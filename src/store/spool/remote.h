@@ -16,6 +16,7 @@ struct spool_remote {
 	int64_t due;
 	struct spool_diagnosis last;
 	bool noted; /* a delay notice was made */
+	bool is_inner;
 };
 
 /* Calls row() for each; strings are valid during the call, which may not use the spool. A failure of row() ends it. */
@@ -53,6 +54,8 @@ err spool_remote_domain(struct spool *spool, str after, struct arena *a, str *ou
 /* The attempt did not work; the next is due then. */
 err spool_remote_defer(
 	struct spool *spool, int64_t message, unsigned position, int64_t due, const struct spool_diagnosis *why);
+/* The attempt did not work and there is to be no other until an administrator has looked at it. */
+err spool_remote_hold(struct spool *spool, int64_t message, unsigned position, const struct spool_diagnosis *why);
 /* A delay notice was made. */
 err spool_remote_note(struct spool *spool, int64_t message, unsigned position);
 

@@ -60,6 +60,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX message_local ON message (account) WHERE account > 4294967295;",
 	/* Of the body: SQLite does not see that a page of it was changed. -1: it came in before there was one. */
 	"ALTER TABLE message ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;",
+	/* For a domain of ours whose mailboxes are on an inner server. */
+	"ALTER TABLE recipient ADD COLUMN is_inner INTEGER NOT NULL DEFAULT 0;",
 };
 /* clang-format on */
 

@@ -26,13 +26,14 @@ enum spool_flag {
 	SPOOL_TLS_OPTIONAL = 1 << 5,
 	SPOOL_AUTOMATIC = 1 << 6, /* Auto-Submitted, a list's: never causes a notice */
 	SPOOL_GERMAN = 1 << 7,    /* notices to its sender are in German; otherwise English */
+	SPOOL_OWN = 1 << 8,       /* of this server itself: an alarm */
 };
 
 /* Stored: never renumber. */
 enum spool_state {
 	SPOOL_WAITING = 0,  /* for the mailbox of its account */
 	SPOOL_DEFERRED = 1, /* the same, after a failed attempt: waits until due */
-	SPOOL_HELD = 2,     /* an administrator holds it */
+	SPOOL_HELD = 2,     /* an administrator holds it, or must look at it */
 	SPOOL_REMOTE = 3,   /* for another server */
 	SPOOL_BRAKED = 4,   /* the same, of an account that sends too much: waits for a person */
 	SPOOL_STATES
@@ -65,6 +66,7 @@ struct spool_recipient {
 	int64_t due;       /* milliseconds UTC */
 	str reason;        /* of the last failed attempt */
 	unsigned priority; /* SPOOL_REMOTE: the lower first */
+	bool is_inner;     /* SPOOL_REMOTE: its domain is ours, its mailbox on an inner server */
 };
 
 /* Opens queue.db or makes it, after an unclean end with a look whether it is sound. A damaged one is renamed to

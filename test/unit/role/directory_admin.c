@@ -180,8 +180,9 @@ static void test_domains_and_aliases(void **state)
 	(void)state;
 	expect("domain add", "domain=Example.NET|alias-of=example.org", "", "");
 	expect("domain list", "", "",
-		"{\"domain\":\"example.net\",\"alias_of\":\"example.org\",\"accounts\":0,\"catch_all\":false}\n"
-		"{\"domain\":\"example.org\",\"alias_of\":null,\"accounts\":3,\"catch_all\":false}\n");
+		"{\"domain\":\"example.net\",\"alias_of\":\"example.org\",\"accounts\":0,\"catch_all\":false,\"inner\":"
+		"false}\n"
+		"{\"domain\":\"example.org\",\"alias_of\":null,\"accounts\":3,\"catch_all\":false,\"inner\":false}\n");
 	expect("domain catch-all", "domain=example.org|login=kx77-anna", "", "");
 	expect("domain catch-all", "domain=example.org", "", "");
 	command(S("check"), S(""), S(""));
@@ -211,6 +212,30 @@ static void test_domains_and_aliases(void **state)
 		"\"client\":\"192.168.7.9\",\"sender\":\"printer@example.org\",\"recipient\":\"user@elsewhere.net\"}"));
 }
 
+/* Where the mailboxes are is said by the domain, the way to them by a route; neither without the other. */
+static void test_inner_domains(void **state)
+{
+	(void)state;
+	expect("domain add", "domain=inner.test|inner=yes", "", "");
+	expect_refusal("domain add", "domain=x.test|inner=yes|alias-of=example.org", "",
+		"a domain is either another name of one, or has its mailboxes on an inner server");
+	command(S("domain list"), S(""), S(""));
+	assert_true(
+		has("{\"domain\":\"inner.test\",\"alias_of\":null,\"accounts\":0,\"catch_all\":false,\"inner\":true}"));
+	command(S("check"), S(""), S(""));
+	assert_true(has("\"level\":\"error\",\"subject\":\"inner.test\",\"finding\":\"its mailboxes are on an inner "
+			"server, and"));
+	assert_false(has("postmaster@inner.test"));
+	fake_service_set(&house.fake, "routes.table=Inner.test/host=192.0.2.1 example.org/tls=may");
+	command(S("check"), S(""), S(""));
+	assert_false(has("inner.test"));
+	assert_true(has("\"level\":\"error\",\"subject\":\"example.org\",\"finding\":\"its mailboxes are here, and "
+			"there is a"));
+	expect("domain forget", "", "", "{\"forgotten\":0}\n");
+	expect("domain forget", "domain=inner.test", "", "{\"forgotten\":0}\n");
+	expect("domain remove", "domain=inner.test", "", "");
+}
+
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, start, house_end)
 
 int main(void)
@@ -220,6 +245,7 @@ int main(void)
 		IN_HOUSE(test_phrase),
 		IN_HOUSE(test_refusals),
 		IN_HOUSE(test_domains_and_aliases),
+		IN_HOUSE(test_inner_domains),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

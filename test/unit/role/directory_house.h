@@ -59,7 +59,10 @@ static inline struct channel peer(str name, uint64_t account)
 static inline void do_domain(str name, str main)
 {
 	struct directory_change c = { .caller = S("test"), .at = 1 };
-	check_err(name.p, directory_domain_add(house.role->store, &c, name, main), ERR_NONE);
+	check_err(name.p,
+		directory_domain_add(
+			house.role->store, &c, &(const struct directory_new_domain){ .name = name, .main = main }),
+		ERR_NONE);
 }
 
 /* The false hasher's hashes are "hash:" and the password. */

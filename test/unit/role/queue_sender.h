@@ -18,7 +18,7 @@ struct job {
 	unsigned targets[200];
 	char destination[64], address[64];
 	size_t count, size;
-	bool more, requires_tls, tls_optional;
+	bool more, inner, requires_tls, tls_optional;
 };
 
 __attribute__((unused)) static void open_sender(unsigned credit)
@@ -44,6 +44,7 @@ __attribute__((unused)) static void read_job(struct job *out)
 	*out = (struct job){ .number = m.job,
 		.size = m.size,
 		.more = m.more,
+		.inner = m.inner,
 		.requires_tls = m.requiretls,
 		.tls_optional = m.tls_optional };
 	memcpy(out->transaction.bytes, m.transaction.p, NUMBER_BYTES);

@@ -131,7 +131,7 @@ static void turn(struct world *w, int milliseconds, bool (*until)(const struct w
 	}
 }
 
-static bool job_ended(const struct world *w) { return w->ended || w->returned; }
+static inline bool job_ended(const struct world *w) { return w->ended || w->returned; }
 
 static void connect_queue(struct world *w)
 {

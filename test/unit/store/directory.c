@@ -90,10 +90,16 @@ static err try_alias(struct directory *d, str name, const char *const *targets, 
 	try_alias((d), S(name), (const char *const[]){ __VA_ARGS__ }, \
 		sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), (may_send))
 
-static void add_domain(struct directory *d, str name, str main)
+static err try_domain(struct directory *d, str name, str main, bool is_inner)
 {
 	struct directory_change c = change();
-	check_err(name.p, directory_domain_add(d, &c, name, main), ERR_NONE);
+	const struct directory_new_domain new = { .name = name, .main = main, .is_inner = is_inner };
+	return directory_domain_add(d, &c, &new);
+}
+
+static void add_domain(struct directory *d, str name, str main)
+{
+	check_err(name.p, try_domain(d, name, main, false), ERR_NONE);
 }
 
 /* As "mailbox 3 +detail", "alias a@b: 1 2", "unknown", "elsewhere". */
@@ -110,6 +116,8 @@ static str describe(struct directory *d, str address)
 		return S("elsewhere");
 	case DIRECTORY_UNKNOWN:
 		return S("unknown");
+	case DIRECTORY_INNER:
+		return S("inner");
 	case DIRECTORY_MAILBOX:
 		buf_addf(&b, "%s %u", m.is_catch_all ? "catch-all" : "mailbox", m.account);
 		if (m.detail.n > 0)
@@ -187,10 +195,10 @@ static void test_refusals(void **state)
 	const char *reason;
 	uint32_t number = 0;
 	add_domain(d, S("example.org"), NO_STR);
-	check_err("twice", directory_domain_add(d, &c, S("example.org"), NO_STR), ERR_EXISTS);
-	check_err("no main", directory_domain_add(d, &c, S("example.net"), S("example.com")), ERR_ABSENT);
+	check_err("twice", try_domain(d, S("example.org"), NO_STR, false), ERR_EXISTS);
+	check_err("no main", try_domain(d, S("example.net"), S("example.com"), false), ERR_ABSENT);
 	add_domain(d, S("example.net"), S("example.org"));
-	check_err("chain", directory_domain_add(d, &c, S("example.edu"), S("example.net")), ERR_STATE);
+	check_err("chain", try_domain(d, S("example.edu"), S("example.net"), false), ERR_STATE);
 	assert_int_equal(directory_account_highest(d), 1);
 
 	check_err("derivable", try_account(d, S("anna"), S("anna@example.org"), &number, &reason), ERR_STATE);
@@ -224,6 +232,34 @@ static void test_refusals(void **state)
 	check_err("now empty", directory_domain_remove(d, &c, S("example.org")), ERR_NONE);
 	expect(d, S("anna@example.org"), S("elsewhere"));
 	assert_int_equal(directory_account(d, 1)->state, ACCOUNT_REMOVED);
+	directory_close(&d);
+}
+
+/* A domain whose mailboxes are on an inner server has nothing here but its name. */
+static void test_inner(void **state)
+{
+	(void)state;
+	struct directory *d = open_directory();
+	struct directory_change c = change();
+	const char *reason;
+	uint32_t number = 0;
+	add_domain(d, S("example.org"), NO_STR);
+	check_err("inner", try_domain(d, S("inner.test"), NO_STR, true), ERR_NONE);
+	assert_int_equal(directory_account_highest(d), 1);
+	check_err("twice", try_domain(d, S("inner.test"), NO_STR, false), ERR_EXISTS);
+	expect(d, S("anna@inner.test"), S("inner"));
+	expect(d, S("postmaster@inner.test"), S("inner"));
+	check_err("address", try_account(d, S("kx77"), S("anna@inner.test"), &number, &reason), ERR_STATE);
+	assert_string_equal(reason, "the mailboxes of its domain are on an inner server");
+	check_err("alias there", ALIAS(d, "info@inner.test", false, "postmaster@example.org"), ERR_STATE);
+	check_err("alias to it", ALIAS(d, "info@example.org", false, "anna@inner.test"), ERR_STATE);
+	check_err("alias domain", try_domain(d, S("other.test"), S("inner.test"), false), ERR_STATE);
+	check_err("catch-all", directory_domain_catch_all(d, &c, S("inner.test"), 1), ERR_STATE);
+	directory_close(&d);
+	d = open_directory();
+	expect(d, S("anna@inner.test"), S("inner"));
+	check_err("remove", directory_domain_remove(d, &c, S("inner.test")), ERR_NONE);
+	expect(d, S("anna@inner.test"), S("elsewhere"));
 	directory_close(&d);
 }
 
@@ -460,6 +496,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(test_resolve),
 		IN_FOLDER(test_refusals),
+		IN_FOLDER(test_inner),
 		IN_FOLDER(test_removed),
 		IN_FOLDER(test_postmaster),
 		IN_FOLDER(test_owns),
