@@ -7,10 +7,12 @@
     scripts/test.py --list          the stages, and why one is left out
 
 A stage is one row of STAGES below: its name, what it does in words, the build it needs, and the runner with its
-arguments. Every runner returns (passed, failed, skipped). A stage whose folder holds no tests yet is left out. The last
-line is `N passed, N failed`; the exit status is 0 only if something passed and nothing failed.
+arguments. Every runner returns (passed, failed, skipped). A stage whose folder holds no tests yet is left out. The stages
+of run_files(), which mostly wait, go together: their files run side by side, one for each processor, and the seconds of such a stage
+are those of all its files. The last line is `N passed, N failed`; the exit status is 0 only if something passed and nothing failed.
 """
 import argparse
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -19,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 
@@ -27,13 +30,13 @@ PYTHON = "/usr/bin/python3"  # Debian's, since Debian's pytest belongs to it
 SUMMARY = "b-summary.tsv"  # stage, passed, failed, skipped, seconds
 HARD_LIMIT = 38 * 60  # seconds for all stages; what has not begun by then fails
 
-#         folder      compiler   meson options
+#    folder      compiler  meson options                                            what is built; nothing: all
 BUILDS = {
-    "b":       ("gcc",   []),
-    "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined"]),
-    "b-clang": ("clang", []),
-    "b-fuzz":  ("clang", ["-Dfuzzing=true"]),
-    "b-tsan":  ("clang", ["-Db_sanitize=thread"]),
+    "b":       ("gcc",   [],                                                    []),
+    "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined", "-Doptimization=1"], []),
+    "b-clang": ("clang", [],                                                    []),
+    "b-fuzz":  ("clang", ["-Dfuzzing=true"],                                    []),
+    "b-tsan":  ("clang", ["-Db_sanitize=thread", "-Doptimization=1"],           ["programs"]),
 }
 
 SANITIZER_SETTINGS = {
@@ -56,10 +59,10 @@ def jobs():
     return os.cpu_count() or 2
 
 
-def execute(command, limit, environment=None, output=None):
+def execute(command, limit, environment=None, output=None, errors=None):
     """Runs a command with our output as its output. True if it ended with status 0 in time; nothing of it runs on."""
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})}, start_new_session=True,
-                               stdout=output)
+                               stdout=output, stderr=errors)
     try:
         return process.wait(timeout=limit) == 0
     except subprocess.TimeoutExpired:
@@ -74,14 +77,14 @@ def execute(command, limit, environment=None, output=None):
 # ---- runners ---------------------------------------------------------------------------------------------------------
 
 def run_build(build, limit=900):
-    compiler, options = BUILDS[build]
+    compiler, options, targets = BUILDS[build]
     folder = ROOT / build
     if not (folder / "build.ninja").exists():
         setup = ["meson", "setup", build, *options]
         if not execute(setup, limit, {"CC": compiler}, subprocess.DEVNULL):
             print(f"meson setup failed: {build}/meson-logs/meson-log.txt")
             return False
-    return execute(["ninja", "-C", build], limit)
+    return execute(["ninja", "-C", build, *targets], limit)
 
 
 def run_compile(_build):
@@ -115,14 +118,19 @@ def count_meson(path):
     return passed, failed, skipped
 
 
-def run_pytest(build, *places, limit=1200):
-    """The tests of these folders or files."""
-    report = ROOT / build / f"pytest-{places[0].replace('/', '-')}.xml"
+def run_pytest(build, *words, name=None, limit=1200, output=None):
+    """The tests of these folders or files, or of whatever else the words mean to pytest."""
+    report = ROOT / build / f"pytest-{name or words[0].replace('/', '-')}.xml"
     report.unlink(missing_ok=True)
-    clean_end = execute([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *places], limit,
-                        {"SIEGEL_BUILD": str(ROOT / build), "PYTHONDONTWRITEBYTECODE": "1"})
+    clean_end = execute([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *words], limit,
+                        {"SIEGEL_BUILD": str(ROOT / build), "PYTHONDONTWRITEBYTECODE": "1"}, output, output and subprocess.STDOUT)
     counts = count_junit(report)
     return counts if clean_end or counts[1] > 0 else (counts[0], counts[1] + 1, counts[2])
+
+
+def run_files(_build, *_places):
+    """Stages with this runner go through run_together()."""
+    raise NotImplementedError
 
 
 def count_junit(path):
@@ -179,38 +187,104 @@ STAGES = [
     Stage("install",      "a release build is installed and removed again",  "b",       run_command, ("make", "install", "uninstall", "DESTDIR=b-release/root"), always),
     Stage("fuzz",         "fuzzing, five minutes in all",                   "b-fuzz",  run_counted, ("scripts/fuzz.py", "--seconds", "300"), has("test/fuzz/*/*.c")),
     Stage("lint",         "clang-tidy and cppcheck",                        "b-clang", run_command, ("tools/lint.sh", "b-clang"),  has("tools/lint.sh")),
-    Stage("script",       "protocol dialogues",                             "b",       run_pytest,  ("test/script",),              has("test/script/test_*.py")),
-    Stage("stand",        "single processes with their neighbours played",  "b",       run_pytest,  ("test/stand",),               has("test/stand/test_*.py")),
-    Stage("script-asan",  "the same with address and undefined checks",     "b-asan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
-    Stage("script-tsan",  "the same, looking for data races",               "b-tsan",  run_pytest,  ("test/script",),              has("test/script/test_*.py")),
-    Stage("integration",  "real peers and real clients",                    "b",       run_pytest,  ("test/integration",),         has("test/integration/test_*.py")),
-    Stage("attacks-asan", "clients and attackers, with address and undefined checks", "b-asan", run_pytest, ASAN_INTEGRATION,     has("test/integration/test_*.py")),
-    Stage("confinement",  "break-out attempts inside the roles",            "b",       run_pytest,  ("test/confinement",),         has("test/confinement/test_*.py")),
-    Stage("fault",        "full disks and damaged stores",                  "b",       run_pytest,  ("test/fault",),               has("test/fault/test_*.py")),
-    Stage("crash",        "kill -9 and power cuts",                         "b",       run_pytest,  ("test/crash",),               has("test/crash/test_*.py")),
+    Stage("script",       "protocol dialogues",                             "b",       run_files,   ("test/script",),              has("test/script/test_*.py")),
+    Stage("stand",        "single processes with their neighbours played",  "b",       run_files,   ("test/stand",),               has("test/stand/test_*.py")),
+    Stage("script-asan",  "the same with address and undefined checks",     "b-asan",  run_files,   ("test/script",),              has("test/script/test_*.py")),
+    Stage("script-tsan",  "the same, looking for data races",               "b-tsan",  run_files,   ("test/script",),              has("test/script/test_*.py")),
+    Stage("integration",  "real peers and real clients",                    "b",       run_files,   ("test/integration",),         has("test/integration/test_*.py")),
+    Stage("attacks-asan", "clients and attackers, with address and undefined checks", "b-asan", run_files,  ASAN_INTEGRATION,     has("test/integration/test_*.py")),
+    Stage("confinement",  "break-out attempts inside the roles",            "b",       run_files,   ("test/confinement",),         has("test/confinement/test_*.py")),
+    Stage("fault",        "full disks and damaged stores",                  "b",       run_files,   ("test/fault",),               has("test/fault/test_*.py")),
+    Stage("crash",        "kill -9 and power cuts",                         "b",       run_files,   ("test/crash",),               has("test/crash/test_*.py")),
 ]
+
+
+# Files that take so long that they are begun first, the longest one in front.
+LONG = ()
+# Files in several runs: the words of each.
+PARTS = {
+    "test/confinement/test_breakout.py": (("-k", "ordinary"), ("-k", "not ordinary")),
+}
 
 
 def heading(text):
     print(f"\n==== {text} {'=' * max(0, 110 - len(text))}", flush=True)
 
 
+def prepare(stage, built):
+    """Whether its build is there."""
+    if stage.build not in built:
+        built[stage.build] = run_build(stage.build)
+    if not built[stage.build]:
+        print(f"{stage.build} was not built")
+    return built[stage.build]
+
+
+def report(name, counts, seconds):
+    print(f"---- {name}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped in {seconds:.0f} s", flush=True)
+
+
 def run_stage(stage, built, deadline):
-    """Returns (counts, seconds). A build that fails is one failure of the stage that needed it first."""
+    """Returns its row: name, passed, failed, skipped, seconds. A build that fails is one failure of the stage that needed it first."""
     heading(f"{stage.name}: {stage.title}")
     begin = time.monotonic()
     if begin > deadline:
         print("no time left")
         counts = (0, 1, 0)
     else:
-        if stage.build not in built:
-            built[stage.build] = run_build(stage.build)
-        counts = stage.run(stage.build, *stage.arguments) if built[stage.build] else (0, 1, 0)
-        if not built[stage.build]:
-            print(f"{stage.build} was not built")
+        counts = stage.run(stage.build, *stage.arguments) if prepare(stage, built) else (0, 1, 0)
     seconds = time.monotonic() - begin
-    print(f"---- {stage.name}: {counts[0]} passed, {counts[1]} failed, {counts[2]} skipped in {seconds:.0f} s", flush=True)
-    return counts, seconds
+    report(stage.name, counts, seconds)
+    return stage.name, *counts, round(seconds)
+
+
+# ---- stages whose files run side by side -----------------------------------------------------------------------------
+
+def pieces_of(stage):
+    """What one pytest each is run for: (file, words)."""
+    for place in stage.arguments:
+        path = ROOT / place
+        for file in sorted(path.glob("test_*.py")) if path.is_dir() else [path]:
+            name = str(file.relative_to(ROOT))
+            for more in PARTS.get(name, ((),)):
+                yield name, (name, *more)
+
+
+def run_piece(stage, file, words, deadline):
+    """(the stage's name, counts, seconds), and everything that it said at once, so that nothing is mixed up."""
+    begin = time.monotonic()
+    if begin > deadline:
+        return stage.name, (0, 1, 0), 0, "no time left\n"
+    name = f"{stage.name}-{'-'.join(words).replace('/', '-').replace(' ', '-')}"
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        counts = run_pytest(stage.build, *words, name=name, output=output)
+        output.seek(0)
+        return stage.name, counts, time.monotonic() - begin, output.read()
+
+
+def run_together(stages, built, deadline):
+    """The rows of the stages. First what they need is built."""
+    heading("side by side: " + ", ".join(stage.name for stage in stages))
+    rows = {stage.name: [0, 0, 0, 0.0] for stage in stages}
+    pieces = []
+    for stage in stages:
+        begin = time.monotonic()
+        if prepare(stage, built):
+            pieces += [(stage, *piece) for piece in pieces_of(stage)]
+        else:
+            rows[stage.name][1] = 1
+        rows[stage.name][3] = time.monotonic() - begin
+    pieces.sort(key=lambda piece: LONG.index(piece[1]) if piece[1] in LONG else len(LONG))
+    with concurrent.futures.ThreadPoolExecutor(jobs()) as pool:
+        runs = {pool.submit(run_piece, stage, file, words, deadline): (stage, words) for stage, file, words in pieces}
+        for done in concurrent.futures.as_completed(runs):
+            stage, words = runs[done]
+            name, counts, seconds, said = done.result()
+            heading(f"{name}: {' '.join(words)}")
+            print(said, end="")
+            report(f"{name} {' '.join(words)}", counts, seconds)
+            rows[name] = [a + b for a, b in zip(rows[name], (*counts, seconds))]
+    return [(name, *row[:3], round(row[3])) for name, row in rows.items()]
 
 
 def main():
@@ -232,10 +306,13 @@ def main():
 
     deadline = time.monotonic() + HARD_LIMIT
     built, rows = {}, []
-    for stage in STAGES:
-        if stage.present() and (not options.stages or stage.name in options.stages):
-            counts, seconds = run_stage(stage, built, deadline)
-            rows.append((stage.name, *counts, round(seconds)))
+    chosen = [stage for stage in STAGES if stage.present() and (not options.stages or stage.name in options.stages)]
+    for stage in chosen:
+        if stage.run is not run_files:
+            rows.append(run_stage(stage, built, deadline))
+    together = [stage for stage in chosen if stage.run is run_files]
+    if together:
+        rows += run_together(together, built, deadline)
     heading("summary")
     for name, passed, failed, skipped, seconds in rows:
         print(f"{name:13} {passed:5} passed {failed:3} failed {skipped:3} skipped {seconds:5} s")
