@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tool/dial.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -10,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/cur.h"
+#include "os/connect.h"
 #include "os/fd.h"
 
 enum { PATIENCE_MS = 15000, CONNECT_MS = 5000, OUT_MAX = 16 << 10, LINES_MAX = 10000 };
@@ -19,21 +19,6 @@ static bool fail(struct dial *d, const char *what, const char *why)
 	snprintf(d->why, sizeof d->why, "%s: %s", what, why);
 	d->code = 0;
 	return false;
-}
-
-static int connect_socket(const struct address *a, uint16_t port)
-{
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	bool is_v4 = address_is_v4(a);
-	memcpy(&v4.sin_addr, a->bytes + 12, 4);
-	memcpy(&v6.sin6_addr, a->bytes, 16);
-	int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const struct sockaddr *to = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-	if (fd >= 0 && (connect(fd, to, is_v4 ? sizeof v4 : sizeof v6) == 0 || errno == EINPROGRESS))
-		return fd;
-	fd_close(&fd);
-	return -1;
 }
 
 static int connected(int fd)
@@ -49,7 +34,7 @@ static int connected(int fd)
 bool dial_open(struct dial *d, const struct dial_to *to, uint16_t port, bool with_tls)
 {
 	*d = (struct dial){ .io = NULL };
-	int fd = connect_socket(&to->address, port);
+	int fd = connect_begin(&to->address, port);
 	int error = fd < 0 ? errno : connected(fd);
 	if (error != 0) {
 		fd_close(&fd);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -7,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "os/clock.h"
+#include "os/connect.h"
 #include "os/fd.h"
 #include "proto/http/response.h"
 #include "role/fetcher/fetcher.h"
@@ -76,26 +76,11 @@ static bool is_allowed(struct fetch *f, const struct address *a)
 
 /* ---- connecting ---- */
 
-static int open_socket(const struct address *a, uint16_t port)
-{
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	bool is_v4 = address_is_v4(a);
-	memcpy(&v4.sin_addr, a->bytes + 12, 4);
-	memcpy(&v6.sin6_addr, a->bytes, 16);
-	int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const struct sockaddr *to = is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
-	if (fd >= 0 && (connect(fd, to, is_v4 ? sizeof v4 : sizeof v6) == 0 || errno == EINPROGRESS))
-		return fd;
-	fd_close(&fd);
-	return -1;
-}
-
 static err connect_to(struct fetch *f, const struct address *a, int *out)
 {
 	int error = 0;
 	socklen_t size = sizeof error;
-	int fd = open_socket(a, (uint16_t)f->fetcher->service->conf->sender.https_port);
+	int fd = connect_begin(a, (uint16_t)f->fetcher->service->conf->sender.https_port);
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	int64_t patience = left(f) < CONNECT_MS ? left(f) : CONNECT_MS;
 	if (fd >= 0 && poll(&p, 1, (int)patience) != 1)

@@ -309,13 +309,7 @@ static err load_row(void *to, const struct spool_message *row, const struct spoo
 		l->cut = true;
 		return OK;
 	}
-	struct message *m = message_new(l->account->q);
-	m->row = *row;
-	m->row.sender = arena_copy(m->arena, row->sender);
-	m->row.envid = NO_STR;
-	m->stored = true;
-	m->body.size = row->size;
-	m->body.large = (row->flags & SPOOL_FILE) != 0;
+	struct message *m = message_of_row(l->account->q, row);
 	m->deliveries = NEW(m->arena, struct delivery, 1);
 	*m->deliveries = (struct delivery){
 		.message = m,

@@ -27,6 +27,18 @@ struct message *message_new(struct queue *q)
 	return m;
 }
 
+struct message *message_of_row(struct queue *q, const struct spool_message *row)
+{
+	struct message *m = message_new(q);
+	m->row = *row;
+	m->row.sender = arena_copy(m->arena, row->sender);
+	m->row.envid = arena_copy(m->arena, row->envid);
+	m->stored = true;
+	m->body.size = row->size;
+	m->body.large = (row->flags & SPOOL_FILE) != 0;
+	return m;
+}
+
 void message_free(struct message **m)
 {
 	if (*m == NULL)

@@ -45,18 +45,6 @@ struct load {
 	struct spool_destination backoff;
 };
 
-static struct message *message_of_row(struct queue *q, const struct spool_message *row)
-{
-	struct message *m = message_new(q);
-	m->row = *row;
-	m->row.sender = arena_copy(m->arena, row->sender);
-	m->row.envid = arena_copy(m->arena, row->envid);
-	m->stored = true;
-	m->body.size = row->size;
-	m->body.large = (row->flags & SPOOL_FILE) != 0;
-	return m;
-}
-
 static struct share share_of_row(struct message *m, const struct spool_remote *row)
 {
 	return (struct share){

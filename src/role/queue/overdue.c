@@ -34,18 +34,6 @@ struct sweep {
 
 /* ---- in the writer's thread ---- */
 
-static struct message *copy_message(struct queue *q, const struct spool_message *row)
-{
-	struct message *m = message_new(q);
-	m->row = *row;
-	m->row.sender = arena_copy(m->arena, row->sender);
-	m->row.envid = arena_copy(m->arena, row->envid);
-	m->stored = true;
-	m->body.size = row->size;
-	m->body.large = (row->flags & SPOOL_FILE) != 0;
-	return m;
-}
-
 static struct spool_diagnosis copy_diagnosis(struct arena *a, const struct spool_diagnosis *d)
 {
 	return (struct spool_diagnosis){ d->cause, d->code, arena_copy(a, d->status), arena_copy(a, d->text),
@@ -58,7 +46,7 @@ static err expired_row(void *to, const struct spool_message *m, const struct spo
 	struct overdue_row *o = NEW(s->arena, struct overdue_row, 1);
 	if (o == NULL)
 		return FAIL(MEMORY);
-	o->message = copy_message(s->r->q, m);
+	o->message = message_of_row(s->r->q, m);
 	struct arena *a = o->message->arena;
 	o->domain = arena_copy(a, row->domain);
 	o->priority = row->priority;

@@ -111,6 +111,8 @@ void queue_check_retired(struct queue *q);
 /* ---- messages (envelope.c) ---- */
 
 struct message *message_new(struct queue *q);
+/* One that is stored already: a copy of its row, without its body. */
+struct message *message_of_row(struct queue *q, const struct spool_message *row);
 /* Forgets it, with its body; a file that was never committed is removed. Accepts NULL behind the pointer. */
 void message_free(struct message **m);
 /* The number in hexadecimal digits, for logs and answers. */
