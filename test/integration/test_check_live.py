@@ -30,13 +30,15 @@ def test_a_good_server(user):
             status, findings = check(s)
             good = [f for f in findings if f["level"] == "ok"]
             assert status == 0 and not errors(findings), errors(findings)
-            assert all(f["milliseconds"] < 15000 for f in good)
+            assert all(f["milliseconds"] < 60000 for f in good)
             assert {f["subject"] for f in good if "percent hack" in f["finding"]} == SERVICES
             for words in ("came back as it was sent", "bare LF", "VRFY", "EXPN", "before STARTTLS", "without TLS"):
                 assert [f for f in good if words in f["finding"]], words
         # Nothing stays behind: no mail, no login, no alarm, no network to be allowed.
-        account = [a for a in s.objects("account", "list") if a["login"] == "siegel-live-check"][0]
-        assert account["state"] == "suspended" and account["messages"] == 0
+        # The mailbox tells how much it holds within a second or so.
+        (account,) = s.wait_for(lambda: [a for a in s.objects("account", "list")
+                                         if a["login"] == "siegel-live-check" and a["messages"] == 0])
+        assert account["state"] == "suspended"
         assert not s.objects("alarm", "list") and not s.objects("policy", "networks")
         phrases = [e for e in s.log() if "password" in e]
         assert not phrases
