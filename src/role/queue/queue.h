@@ -105,14 +105,12 @@ struct queue {
 };
 
 /* ---- queue.c ---- */
-
 void queue_check_retired(struct queue *q);
 
 /* ---- messages (envelope.c) ---- */
 
 struct message *message_new(struct queue *q);
-/* One that is stored already: a copy of its row, without its body. */
-struct message *message_of_row(struct queue *q, const struct spool_message *row);
+struct message *message_of_row(struct queue *q, const struct spool_message *row); /* stored already; without its body */
 /* Forgets it, with its body; a file that was never committed is removed. Accepts NULL behind the pointer. */
 void message_free(struct message **m);
 /* The number in hexadecimal digits, for logs and answers. */
