@@ -13,7 +13,7 @@ enum {
 	INNER_KEY_MAX = 110,     /* bytes of an address; longer ones are asked for every time */
 	INNER_SERVERS = 128,     /* domains */
 	INNER_DOMAIN_MAX = 255,
-	INNER_ALIVE_MS = 5000,   /* for so long an answer proves that a server is there */
+	INNER_ALIVE_MS = 1000,   /* for so long an answer proves that a server is there */
 	INNER_AWAY_MS = 3000,    /* for so long one that gave none is not asked again */
 	INNER_TEXT_MAX = 400,
 	INNER_STATUS_MAX = 16,
