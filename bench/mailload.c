@@ -196,6 +196,8 @@ static void imap_work(struct conn *c) {
     const char *p = strstr(t, "%d"); if (p) snprintf(b, sizeof b, "%.*s%ld%s", (int)(p - t), t, s, p + 2); else snprintf(b, sizeof b, "%s", t);
     imap_cmd(c, "%s", b);
 }
+/* The next account in turn, whichever connection is the first to be free: so n logins are those of n accounts. */
+static void login_next(struct conn *c) { long n = claim(); if (n >= 0) { c->user = (int)(n % o.nusers); conn_start(c); } }
 static void imap_login(struct conn *c) { char us[128]; snprintf(us, sizeof us, o.user, c->user); imap_cmd(c, "LOGIN %s %s", us, o.pass); c->st = S_LOGIN; }
 static void vis_poll(void) { struct conn *v = &vis[vis_cur]; imap_cmd(v, "STATUS INBOX (MESSAGES)"); flush_out(v); }
 static void vis_advance(long cnt) {
@@ -240,7 +242,7 @@ static void imap_line(struct conn *c, char *l, size_t n) {
         if (!o.ncmd || c->cmdi % o.ncmd == 0) { done++; c->sent++; c->msg = -1; t_acc = t; }
         imap_work(c); break; }
     case S_LOGOUT:
-        if (o.w == W_LOGIN) { double t = now(); done++; t_acc = t; if (n_txn < cap_lat) l_txn[n_txn++] = t - c->t_conn; conn_close(c); if (claim() >= 0) { c->user = (c->user + o.conc) % o.nusers; conn_start(c); } return; }
+        if (o.w == W_LOGIN) { double t = now(); done++; t_acc = t; if (n_txn < cap_lat) l_txn[n_txn++] = t - c->t_conn; conn_close(c); login_next(c); return; }
         conn_close(c); return;
     case S_STATUS: c->st = S_READY; base_cnt[c->idx] = c->count; held++; return;
     case S_READY: vis_advance(c->count); return;
@@ -349,7 +351,7 @@ static void conn_io(struct conn *c, uint32_t ev) {
         if (r == 0) { /* closed by the peer */
             if (c->kind == K_SINK) { conn_close(c); c->kind = K_NONE; return; }
             if (c->kind == K_SMTP) { if (c->st == S_QUIT) recycle(c); else if (c->st == S_HELD) { held--; err(c, "idle closed", 0); conn_close(c); } else smtp_fail(c, "closed"); return; }
-            if (c->st == S_LOGOUT) { if (o.w == W_LOGIN) { done++; t_acc = now(); conn_close(c); if (claim() >= 0) conn_start(c); } else conn_close(c); return; }
+            if (c->st == S_LOGOUT) { if (o.w == W_LOGIN) { done++; t_acc = now(); conn_close(c); login_next(c); } else conn_close(c); return; }
             if (c->st == S_HELD) { err(c, "idle closed", 0); conn_close(c); return; }
             imap_fail(c, "closed"); return;
         }
