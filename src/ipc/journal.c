@@ -18,22 +18,20 @@ struct journal {
 	pthread_mutex_t lock;
 	struct channel channel;
 	uint32_t lost;
-	struct frame *field, *entry;
-	char fields[FIELDS_ROOM];
 	size_t kept; /* bytes */
+	char fields[FIELDS_ROOM];
 	char room[KEPT_ROOM];
+	struct frame field, entry;
 };
 
 struct journal *journal_new(void)
 {
-	struct journal *j = calloc(1, sizeof *j);
-	struct frame *frames = calloc(2, sizeof *frames);
-	if (j == NULL || frames == NULL)
+	struct journal *j =
+		calloc(1, sizeof *j); /* so large that it gets pages of its own: what is not used is not there */
+	if (j == NULL)
 		abort();
 	pthread_mutex_init(&j->lock, NULL);
-	j->field = &frames[0];
-	j->entry = &frames[1];
-	j->channel = channel_of(-1, NULL, j->entry);
+	j->channel = channel_of(-1, NULL, &j->entry);
 	return j;
 }
 
@@ -87,7 +85,7 @@ static void send(struct journal *j, enum log_event event, const struct log_field
 			.text = str_slice(fields->text, 0, TEXT_MAX),
 			.number = fields->number };
 		size_t before = records.n;
-		if (failed(msg_add_log_field(&records, j->field, &field)))
+		if (failed(msg_add_log_field(&records, &j->field, &field)))
 			records.n = before; /* a field that does not fit is left out; the entry is worth more */
 		records.lost = false;
 	}

@@ -272,6 +272,7 @@ static void set_up(void)
 	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0); /* pages one by one, not twenty at once that few need */
 	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1); /* in memory: there is no place for temporary files */
 	sqlite3_initialize();
 	unix_vfs = sqlite3_vfs_find("unix");
