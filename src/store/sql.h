@@ -52,6 +52,7 @@ enum sql_option {
 	SQL_ALONE = 1 << 1, /* the only connection of the only process: no shared memory file, fewer system calls */
 	SQL_CACHE_LARGE = 1 << 2, /* 8 MiB of pages instead of 256 KiB */
 	SQL_MUST_EXIST = 1 << 3,  /* ERR_ABSENT instead of making a new file */
+	SQL_KEEP_LOG = 1 << 4,    /* an emptied log stays when it is closed; for what is opened and closed often */
 };
 
 /* Opens or makes the file (0600), makes it WAL, migrates it. ERR_UNSUPPORTED: its schema is newer than ours, or it

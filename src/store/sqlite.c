@@ -3,6 +3,7 @@
  *
  *   locking_mode EXCLUSIVE  (SQL_ALONE) the index of the log lives in our own memory, not in a shared file
  *   synchronous             FULL syncs the log at each commit; NORMAL leaves that to sql_sync()
+ *   PERSIST_WAL (SQL_KEEP_LOG) the log is emptied at the end and not removed, to be made anew a minute later
  *   our own wal_hook        there is no checkpoint but sql_checkpoint()
  *   journal_size_limit      a log that once grew shrinks again
  *   temp_store MEMORY       nothing is ever written outside the store's folder
@@ -151,8 +152,13 @@ static err open_file(struct sql *sql, const char *path, unsigned options)
 	sqlite3_db_config(sql->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_COUNT);
 	sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_FILE_POINTER, &sql->file);
-	TRY(exec(sql, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-		      "PRAGMA foreign_keys = ON"));
+	sqlite3_db_config(sql->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(sql->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	TRY(exec(sql, "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY"));
+	if ((options & SQL_KEEP_LOG) != 0) {
+		int keep = 1;
+		sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+	}
 	if ((options & SQL_ALONE) != 0)
 		TRY(exec(sql, "PRAGMA locking_mode = EXCLUSIVE"));
 	return OK;
@@ -161,12 +167,13 @@ static err open_file(struct sql *sql, const char *path, unsigned options)
 /* A file that is empty, or was left by a crash before its first schema, is nobody's yet. */
 static err look_whose(struct sql *sql, unsigned *version)
 {
-	int64_t id, user_version, tables;
+	int64_t id, user_version, tables = 0;
 	TRY(ask(sql, "PRAGMA application_id", &id));
 	TRY(ask(sql, "PRAGMA user_version", &user_version));
-	TRY(ask(sql, "SELECT count(*) FROM sqlite_schema", &tables));
-	bool is_new = id == 0 && user_version == 0 && tables == 0;
-	if (!is_new && id != (int64_t)sql->store->application_id)
+	bool is_new = id == 0 && user_version == 0;
+	if (is_new)
+		TRY(ask(sql, "SELECT count(*) FROM sqlite_schema", &tables));
+	if ((!is_new || tables > 0) && id != (int64_t)sql->store->application_id)
 		return FAIL(UNSUPPORTED);
 	if (user_version < 0 || user_version > (int64_t)sql->store->migration_count)
 		return FAIL(UNSUPPORTED);

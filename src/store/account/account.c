@@ -158,7 +158,7 @@ static err make_first_folders(struct account *a)
 
 static err bring_up(struct account *a, const char *path, struct buf *message)
 {
-	TRY(sql_open(path, &account_store, SQL_ALONE, message, &a->sql));
+	TRY(sql_open(path, &account_store, SQL_ALONE | SQL_KEEP_LOG, message, &a->sql));
 	TRY(read_store(a));
 	if (!a->is_clean)
 		TRY(recover(a));

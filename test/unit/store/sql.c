@@ -144,6 +144,26 @@ static void test_transactions(void **state)
 	assert_int_equal(file.st_mode & 0777, 0600);
 }
 
+/* A log that is kept is empty after the end, and is opened the next time; other logs are gone. */
+static void test_kept_log(void **state)
+{
+	(void)state;
+	struct stat log;
+	struct sql *sql = open_store(&first, SQL_ALONE | SQL_KEEP_LOG);
+	check_err("add", add(sql, S("a"), NO_STR), ERR_NONE);
+	assert_int_equal(stat("a.db-wal", &log), 0);
+	assert_true(log.st_size > 0);
+	sql_close(&sql);
+	assert_int_equal(stat("a.db-wal", &log), 0);
+	assert_int_equal(log.st_size, 0);
+	assert_int_equal(log.st_mode & 0777, 0600);
+	sql = open_store(&first, SQL_ALONE);
+	assert_int_equal(rows(sql), 1);
+	check_err("add", add(sql, S("b"), NO_STR), ERR_NONE);
+	sql_close(&sql);
+	assert_int_equal(access("a.db-wal", F_OK), -1);
+}
+
 static void test_two_connections(void **state)
 {
 	(void)state;
@@ -348,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(test_values),
 		WITH_FOLDER(test_transactions),
+		WITH_FOLDER(test_kept_log),
 		WITH_FOLDER(test_two_connections),
 		WITH_FOLDER(test_versions),
 		WITH_FOLDER(test_damage),
