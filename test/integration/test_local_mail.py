@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of this machine send by sendmail, as users who are no users of the server: by its command, through mail(1) and
 swaks, and by hand. Who they are says the kernel."""
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -154,6 +155,55 @@ def test_swaks(server):
                            "--h-Subject", "mark-swaks"], capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout
     arrived(server, b"mark-swaks")
+
+
+def test_swaks_through_the_pipe(server):
+    """sendmail -bs, as MTAs and their tests speak to it: pipelining, what a user may not be, and a clean end."""
+    command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "swaks", "--pipe", f"{server.base / 'sendmail'} -bs",
+               "--to", "anna@example.test", "--h-Subject", "mark-pipe"]
+    env = {"SIEGEL_SUBMIT": str(server.folder / "run" / "submit"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([*command, "--from", "nobody@mail.example.test", "--pipeline"], capture_output=True, timeout=60, env=env)
+    assert done.returncode == 0, done.stdout
+    arrived(server, b"mark-pipe")
+    done = subprocess.run([*command, "--from", "anna@example.test"], capture_output=True, timeout=60, env=env)
+    assert done.returncode == 23 and b"553 5.7.1" in done.stdout, done.stdout  # swaks: MAIL was refused
+
+
+# as whom, words, mail: PHP's mail() with headers of a script's own, mutt, git send-email, at, logwatch, a program of 1985
+CALLERS = {
+    "php": (["-t", "-i", "-fnobody@mail.example.test"], b"To: anna@example.test\nSubject: mark-php\nX-PHP-Originating-Script: 33:a.php\n"
+            b"From: Shop <nobody@mail.example.test>\r\nX-Mailer: PHP\r\nContent-Type: text/plain; charset=utf-8\n\nGr\xc3\xbc\xc3\x9fe\n.\nend"),
+    "mutt": (["-oem", "-oi", "-f", "nobody@mail.example.test", "--", "anna@example.test"], b"From: nobody@mail.example.test\nTo: anna@example.test\n"
+             b"Subject: mark-mutt\n\nx\n.\nend\n"),
+    "git": (["-i", "anna@example.test"], b"From: nobody@mail.example.test\nTo: anna@example.test\nSubject: mark-git\n\n.\nend\n"),
+    "at": (["-i", "anna"], b"Subject: mark-at\nTo: anna\n\nend\n"),
+    "logwatch": (["-t", "-oi"], b"To: anna\nFrom: logwatch <nobody@mail.example.test>\nSubject: mark-logwatch\nPrecedence: bulk\n\nend\n"),
+    "old": (["anna"], b"just text, no header: mark-old\nend\n"),
+    "crlf": (["-t", "-i"], b"To: anna\r\nSubject: mark-crlf\r\n\r\n.\r\nend\r\n"),
+}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_as_others_call_it(server, caller):
+    words, mail = CALLERS[caller]
+    done = run(server, "sendmail", *words, input=mail)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    got = arrived(server, b"mark-" + caller.encode())
+    header, body = got.split(b"\r\n\r\n", 1)
+    assert b"\r" not in got.replace(b"\r\n", b"") and b"\n" not in got.replace(b"\r\n", b"")
+    assert header.startswith(b"Return-Path: <nobody@mail.example.test>\r\n") and header.count(b"\r\nFrom: ") == 1
+    assert body.endswith(b"end\r\n") and body.count(b"\r\n.\r\n") + body.startswith(b".\r\n") == (b"\n.\n" in mail.replace(b"\r", b""))
+
+
+def test_many_at_once(server):
+    """As when cron starts everything on the hour; one of them is large."""
+    def call(number):
+        words = b"y" * 70 + b"\n"
+        return run(server, "sendmail", "-i", "bert", input=b"Subject: mark-many-%d.\n\n" % number + words * (60000 if number == 7 else 1))
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        assert [done.returncode for done in pool.map(call, range(20))] == [0] * 20
+    server.wait_for(lambda: sum(b"mark-many-" in mail for mail in inbox(server, "kx-bert")) == 20, timeout=60)
 
 
 def test_the_socket_is_for_nothing_else(server):
