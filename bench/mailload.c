@@ -254,7 +254,8 @@ static void imap_line(struct conn *c, char *l, size_t n) {
 /* ---- sink: a minimal SMTP server which counts ---- */
 static void sink_line(struct conn *c, char *l, size_t n) {
     if (c->indata) { if (n == 1 && l[0] == '.') { c->indata = 0; sink_got++; t_sink = now(); ob_f(c, "250 2.0.0 ok\r\n"); flush_out(c); } return; }
-    if (!strncasecmp(l, "EHLO", 4)) ob_f(c, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 0\r\n");
+    if (!strncasecmp(l, "EHLO", 4)) ob_f(c, "250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SIZE 0\r\n");
+    else if (!strncasecmp(l, "BDAT ", 5)) { c->lit = strtoull(l + 5, 0, 10); return; }
     else if (!strncasecmp(l, "DATA", 4)) { c->indata = 1; ob_f(c, "354 go\r\n"); }
     else if (!strncasecmp(l, "QUIT", 4)) { ob_f(c, "221 bye\r\n"); flush_out(c); conn_close(c); c->kind = K_NONE; return; }
     else ob_f(c, "250 2.0.0 ok\r\n");
@@ -269,7 +270,11 @@ static void line_add(struct conn *c, const char *p, size_t n) {
 }
 static void feed(struct conn *c, const char *p, size_t n) {
     while (n && c->fd >= 0) {
-        if (c->lit) { size_t k = n < c->lit ? n : c->lit; c->lit -= k; p += k; n -= k; continue; }
+        if (c->lit) {
+            size_t k = n < c->lit ? n : c->lit; c->lit -= k; p += k; n -= k;
+            if (!c->lit && c->kind == K_SINK) { c->indata = 0; sink_got++; t_sink = now(); ob_f(c, "250 2.0.0 ok\r\n"); flush_out(c); }
+            continue;
+        }
         const char *nl = memchr(p, '\n', n);
         if (!nl) { line_add(c, p, n); return; }
         size_t k = (size_t)(nl - p) + 1;

@@ -136,7 +136,7 @@ bool callout_run(struct session *s, struct job *j)
 		return true;
 	io_ceiling(s->io, (int64_t)s->conf->command_timeout * 1000);
 	err e = offers(s, SMTP_EXTENSION_PIPELINING) ? ask_together(&a) : ask_in_turn(&a);
-	if (!j->spoken && s->messages > 0 && (e.code == ERR_CLOSED || e.code == ERR_SYSTEM)) {
+	if (!j->spoken && s->waited && (e.code == ERR_CLOSED || e.code == ERR_SYSTEM)) {
 		s->over = true;
 		return false;
 	}

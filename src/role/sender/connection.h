@@ -44,6 +44,7 @@ struct connection {
 	const char *tls_version; /* static memory; NULL: none */
 	bool proved;
 	struct probe *probe; /* a command that watches; or NULL */
+	bool probed;         /* it was made for one, which waits for its end */
 };
 
 /* Begins another connection to a destination. False: it has come to nothing already. */

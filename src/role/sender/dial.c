@@ -234,7 +234,7 @@ static bool is_avoided(struct connection *c, const struct host *h)
 	failure_set(&c->failure, CAUSE_tls, security.is_final, security.is_final ? "5.7.10" : "4.7.5", "%s",
 		security.reason);
 	snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(h->name));
-	const char *type = security.source == SOURCE_TLSA	   ? "dnssec-invalid"
+	const char *type = security.source == SOURCE_TLSA      ? "dnssec-invalid"
 			   : security.source == SOURCE_SETTING ? "dane-required"
 							       : "validation-failure";
 	const struct tls_note note = { d, h, NULL, security.source, type, security.reason };
@@ -319,6 +319,7 @@ bool dial(struct destination *d)
 struct connection *dial_probe(struct destination *d, struct probe *p)
 {
 	struct connection *c = make(d);
+	c->probed = true;
 	step(c);
 	if (!is_connection_of(d, c))
 		return NULL;

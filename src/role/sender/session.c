@@ -344,11 +344,21 @@ static bool is_still_there(struct session *s)
 	return (p.revents & ~POLLIN) == 0 && io_has_layer(s->io) && !io_has_input(s->io, 0);
 }
 
+static int64_t linger_of(const struct session *s, bool more)
+{
+	const uint64_t linger = s->c->destination->asks ? ASKING_LINGER_S : s->conf->linger;
+	return (int64_t)(more ? linger * 2 : linger);
+}
+
+/* Another connection may have taken what this one was made for: it stays as long as if it had, since there is much mail. */
 static void send_mail(struct session *s)
 {
 	struct job *j = threads_next_job(s->c, 0);
+	s->waited = j == NULL && !s->c->probed;
+	if (s->waited)
+		j = threads_next_job(s->c, linger_of(s, false));
 	while (j != NULL) {
-		if (s->messages > 0 && (!is_fit(s) || !is_still_there(s))) {
+		if (s->waited && (!is_fit(s) || !is_still_there(s))) {
 			s->over = true;
 			threads_give_back(s->c, j);
 			return;
@@ -362,11 +372,11 @@ static void send_mail(struct session *s)
 			return;
 		}
 		s->messages++;
+		s->waited = true;
 		threads_job_done(j);
 		if (!is_fit(s))
 			return;
-		uint64_t linger = s->c->destination->asks ? ASKING_LINGER_S : s->conf->linger;
-		j = threads_next_job(s->c, (int64_t)(more && linger > 0 ? linger * 2 : linger));
+		j = threads_next_job(s->c, linger_of(s, more));
 	}
 }
 

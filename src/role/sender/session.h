@@ -17,7 +17,7 @@ struct session {
 	struct connection *c;
 	struct sender *sender;
 	const struct conf_sender *conf;
-	struct conf_sender hasty; /* conf of one that asks */
+	struct conf_sender hasty;  /* conf of one that asks */
 	const struct route *route; /* or NULL */
 	const struct host *host;
 	struct log log;
@@ -30,6 +30,7 @@ struct session {
 	struct security security;
 	struct smtp_offer offer;
 	unsigned messages;
+	bool waited; /* for mail: the server may have hung up meanwhile */
 	struct smtp_reply_reader reader;
 	struct smtp_reply reply; /* the latest; its text stands in room */
 	char room[REPLY_ROOM];

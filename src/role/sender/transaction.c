@@ -6,7 +6,7 @@
 #include "role/sender/delivered.h"
 #include "role/sender/session.h"
 
-enum { GROUP_MAX = TARGETS_MAX };
+enum { GROUP_MAX = TARGETS_MAX, EAGER_MAX = 64 << 10 };
 
 struct transaction {
 	struct session *s;
@@ -17,7 +17,8 @@ struct transaction {
 	size_t accepted_count;
 	struct content content;
 	bool bdat;
-	bool data_said; /* DATA went out with the envelope */
+	bool eager;     /* the text went out with the envelope */
+	bool data_said; /* DATA did */
 	const char *when;
 };
 
@@ -155,6 +156,10 @@ static err hear_rcpt(struct transaction *t, size_t i)
 	return OK;
 }
 
+/* What comes by BDAT need not be asked for (RFC 3030 4.2): a short text leaves with the envelope, and one reply less is waited
+ * for. A server that takes no recipient reads it all the same. LMTP does not say how often it answers to that. */
+static bool is_eager(const struct transaction *t) { return t->bdat && !t->s->lmtp && t->content.size <= EAGER_MAX; }
+
 /* The envelope as one group of commands. The replies come in order; after a refused MAIL those to RCPT say nothing new. */
 static err envelope_together(struct transaction *t, bool *mail_taken)
 {
@@ -164,6 +169,9 @@ static err envelope_together(struct transaction *t, bool *mail_taken)
 	if (!t->bdat)
 		line_put(t->s, "DATA");
 	t->data_said = !t->bdat;
+	t->eager = is_eager(t);
+	if (t->eager)
+		TRY(content_send(t->s, &t->content, true));
 	TRY(hear(t, "at MAIL"));
 	*mail_taken = t->s->reply.code / 100 == 2;
 	if (!*mail_taken)
@@ -259,6 +267,22 @@ static err reset(struct transaction *t)
 	return OK;
 }
 
+/* The reply to the text, after which nothing more should come. After a BDAT that failed nobody knows what is left at the
+ * server (RFC 3030 2). */
+static err end_message(struct transaction *t)
+{
+	struct session *s = t->s;
+	if (t->accepted_count > 0)
+		TRY(hear_end(t));
+	else
+		TRY(hear(t, "behind a message for nobody"));
+	if (t->bdat && s->reply.code / 100 != 2)
+		TRY(reset(t));
+	/* Whoever goes on talking is answering something that was not asked. */
+	s->over = s->over || io_waiting(s->io) > 0;
+	return OK;
+}
+
 static err run_group(struct transaction *t, bool *begun)
 {
 	struct session *s = t->s;
@@ -271,16 +295,15 @@ static err run_group(struct transaction *t, bool *begun)
 		answer_reply(t, AT_RCPT);
 		return OK;
 	}
+	if (t->eager)
+		return end_message(t);
 	if (mail_taken || t->data_said)
 		TRY(begin_data(t, &goes));
 	if (!goes)
 		return mail_taken ? reset(t) : OK;
 	t->when = "in the middle of the message";
 	TRY(content_send(s, &t->content, t->bdat));
-	TRY(hear_end(t));
-	/* Whoever goes on talking is answering something that was not asked. */
-	s->over = s->over || io_waiting(s->io) > 0;
-	return OK;
+	return end_message(t);
 }
 
 /* ---- what the server cannot take ---- */
@@ -340,7 +363,7 @@ bool transaction_run(struct session *s, struct job *j)
 		}
 		err e = run_group(&t, &begun);
 		s->over = s->over || failed(e);
-		if (!begun && s->messages > 0 && (e.code == ERR_CLOSED || e.code == ERR_SYSTEM))
+		if (!begun && s->waited && (e.code == ERR_CLOSED || e.code == ERR_SYSTEM))
 			return false;
 		if (failed(e))
 			answer_error(&t, e);

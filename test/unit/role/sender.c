@@ -99,6 +99,20 @@ static const struct row {
 	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL },
 	{ "chunking", { 0 }, WITH("CHUNKING") MAILED "H BDAT 22 LAST\nD 22\nS 250 ok\n" GONE, { .body = "Subject: x\r\n\r\n.hello" },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL },
+	{ "chunking, refused", { 0 }, WITH("CHUNKING") MAILED "H BDAT 22 LAST\nD 22\nS 554 5.7.1 spam\nH RSET\nS 250 ok\n" GONE, { .body = "Subject: x\r\n\r\n.hello" },
+	  OUTCOME_FAILED, CAUSE_content, 554, "5.7.1", NULL, DESTINATION_REACHABLE, NULL },
+	{ "chunking and pipelining", { 0 }, HELLO "S 250-mx\nS 250-PIPELINING\nS 250 CHUNKING\nH MAIL FROM:<me@us.test>\nH RCPT TO:" TO_A "\nH RCPT TO:<b@remote.test>\nH BDAT 22 LAST\nD 22\n"
+	  "S 250 ok\nS 250 ok\nS 550 5.1.1 nobody\nS 250 2.6.0 taken\n" GONE, { .targets = 2, .body = "Subject: x\r\n\r\n.hello" },
+	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.6.0", "Subject: x\r\n\r\n.hello\r\n", DESTINATION_REACHABLE, "5.1.1" },
+	{ "chunking and pipelining, nobody taken", { 0 }, HELLO "S 250-mx\nS 250-PIPELINING\nS 250 CHUNKING\nH MAIL\nH RCPT\nH BDAT\nD 22\n"
+	  "S 250 ok\nS 550 5.1.1 nobody\nS 503 no recipients\nH RSET\nS 250 ok\n" GONE, { .body = "Subject: x\r\n\r\n.hello" },
+	  OUTCOME_FAILED, CAUSE_recipient, 550, "5.1.1", NULL, DESTINATION_REACHABLE, NULL },
+	{ "chunking and pipelining, MAIL refused", { 0 }, HELLO "S 250-mx\nS 250-PIPELINING\nS 250 CHUNKING\nH MAIL\nH RCPT\nH BDAT\nD 22\n"
+	  "S 451 4.7.1 not now\nS 503 no\nS 503 no\nH RSET\nS 250 ok\n" GONE, { .body = "Subject: x\r\n\r\n.hello" },
+	  OUTCOME_DEFERRED, CAUSE_busy, 451, "4.7.1", NULL, DESTINATION_REACHABLE, NULL },
+	{ "chunking and pipelining, refused", { 0 }, HELLO "S 250-mx\nS 250-PIPELINING\nS 250 CHUNKING\nH MAIL\nH RCPT\nH BDAT\nD 22\n"
+	  "S 250 ok\nS 250 ok\nS 554 5.7.1 spam\nH RSET\nS 250 ok\n" GONE, { .body = "Subject: x\r\n\r\n.hello" },
+	  OUTCOME_FAILED, CAUSE_content, 554, "5.7.1", NULL, DESTINATION_REACHABLE, NULL },
 	{ "size", { 0 }, WITH("SIZE 1000") "H MAIL FROM:<me@us.test> SIZE=21\nS 250 ok\nH RCPT\nS 250 ok\nH DATA\nS 354 go\nB\nS 250 ok\n" GONE, { 0 },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL },
 	{ "too large", { 0 }, WITH("SIZE 10") GONE, { 0 },
