@@ -16,6 +16,7 @@ from confinement.deeds import DEEDS, OWN, Target  # noqa: E402
 from confinement.inject import Died, Inside  # noqa: E402
 from confinement.sockets import inodes_of, listener_of, packet_sockets, unix_peers  # noqa: E402
 from confinement.world import ORDINARY, World, start_helper, user_of  # noqa: E402
+from harness.server import folder_for_all  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can put calls into a confined process")
 
@@ -145,23 +146,20 @@ def ordinary_file(path):
 
 
 @pytest.fixture
-def no_world(tmp_path):
+def no_world():
     """The same targets, for those who are not confined."""
-    local = socket.socket(socket.AF_UNIX)
-    local.bind(str(tmp_path / "control"))
-    local.listen()
-    os.chown(tmp_path / "control", ORDINARY, ORDINARY)
     world = World(ORDINARY)
     world.listen()
-    os.chown(tmp_path, ORDINARY, ORDINARY)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    yield world, Target(directory=ordinary_file(tmp_path / "directory.db"), account=ordinary_file(tmp_path / "account.db"),
-                        key=ordinary_file(tmp_path / "tls.key"), victim=world.helper(ORDINARY), port=world.port,
-                        local=str(tmp_path / "control"), abstract=world.abstract_name, listener=-1)
+    with folder_for_all() as folder, socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(folder / "control"))
+        local.listen()
+        for path in (folder, folder / "control"):
+            os.chown(path, ORDINARY, ORDINARY)
+        yield world, Target(directory=ordinary_file(folder / "directory.db"), account=ordinary_file(folder / "account.db"),
+                            key=ordinary_file(folder / "tls.key"), victim=world.helper(ORDINARY), port=world.port,
+                            local=str(folder / "control"), abstract=world.abstract_name, listener=-1)
     world.end_helpers()
     world.close()
-    local.close()
 
 
 @pytest.mark.parametrize("deed", sorted(set(DEEDS) - NOT_FOR_HELPERS))

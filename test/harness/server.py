@@ -20,6 +20,17 @@ PASSWORD = "correct horse battery staple"
 REPORT = re.compile(r"Sanitizer:|runtime error:")
 
 
+@contextlib.contextmanager
+def folder_for_all():
+    """A folder that every user can enter. Those of pytest cannot be: each new run of it shuts the one around them."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="siegel-all-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def build_folder():
     return pathlib.Path(os.environ.get("SIEGEL_BUILD", ROOT / "b"))
 

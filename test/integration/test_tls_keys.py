@@ -16,7 +16,7 @@ import threading
 import pytest
 
 from harness import keys
-from harness.server import PASSWORD, Server
+from harness.server import PASSWORD, Server, folder_for_all
 
 ORDINARY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can read the memory of others")
@@ -53,14 +53,10 @@ def install(s, pair, *more, check=True):
 
 
 @pytest.fixture(scope="module", name="s", params=USERS)
-def _server(request, tmp_path_factory):
-    with Server(user=request.param) as s:
+def _server(request):
+    with folder_for_all() as pairs, Server(user=request.param) as s:
         s.account("kx-anna")
-        s.pairs = tmp_path_factory.mktemp("pairs")
-        s.pairs.chmod(0o755)
-        for folder in s.pairs.parents:
-            if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
-                folder.chmod(0o755)
+        s.pairs = pairs
         yield s
 
 
