@@ -65,6 +65,16 @@ void tls_free(struct tls **tls)
 	*tls = NULL;
 }
 
+/* What is wrong with the certificate is the reason only where that was what ended it: a doubt that nobody insists on may
+ * stand beside any other failure. */
+static const char *reason_of(const struct tls *tls)
+{
+	const unsigned long e = ERR_peek_error();
+	const long verified = SSL_get_verify_result(tls->ssl);
+	const bool is_doubt = ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+	return is_doubt && verified != X509_V_OK ? X509_verify_cert_error_string(verified) : ERR_reason_error_string(e);
+}
+
 /* What became of a call that did not return what was hoped for. */
 static err outcome(struct tls *tls, int result)
 {
@@ -86,9 +96,7 @@ static err outcome(struct tls *tls, int result)
 		return FAIL(CLOSED);
 	default:
 		tls->broken = true;
-		tls->failure = SSL_get_verify_result(tls->ssl) != X509_V_OK
-				       ? X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl))
-				       : ERR_reason_error_string(ERR_peek_error());
+		tls->failure = reason_of(tls);
 		return FAIL(TLS);
 	}
 }
