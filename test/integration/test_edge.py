@@ -264,3 +264,12 @@ def test_out_through_the_edge():
         client.close()
         postfix.wait_for("to=<you@remote.test>", timeout=PATIENCE)
         edge.wait_for(lambda: edge.objects("queue", "list") == [], timeout=PATIENCE)
+        # Whom nobody knows there: Anna is told, in her mailbox inside, and nobody else.
+        client = Smtp.to(inner, "submissions")
+        assert client.login("kx-anna", PASSWORD).code == 235
+        assert client.envelope("anna@inner.test", "nobody@remote.test").code == 250
+        assert client.data(MESSAGE.replace(b"you@elsewhere", b"anna@inner")).code == 250
+        client.close()
+        inner.wait_for(lambda: inner.log("message_delivered"), timeout=PATIENCE)
+        assert [e["sender"] for e in edge.log("notice_made")] == ["anna@inner.test"]
+        edge.wait_for(lambda: edge.objects("queue", "list") == [], timeout=PATIENCE)

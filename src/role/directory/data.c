@@ -14,6 +14,21 @@ static bool is_german(const struct session *s)
 	return (a != NULL && a->language >= 0 ? (uint64_t)a->language : configured) == LANGUAGE_GERMAN;
 }
 
+/* A message that an inner server sends out through us, for somebody of its own: who is no stranger, and may be told what
+ * becomes of it. Anybody else can write such a sender, but not from there. */
+static bool is_inside(const struct session *s)
+{
+	char room[MAILNAME_MAX];
+	struct buf b = BUF_ON(room);
+	struct mailname name;
+	struct directory_match match;
+	const bool may_relay = (s->kind == LINK_SMTP || s->kind == LINK_SUBMISSION) && s->account == 0 &&
+			       in_networks(&s->role->service->conf->relay.relay_networks, &s->client);
+	return may_relay && s->transaction.sender.n > 0 &&
+	       !failed(mailname_parse(s->transaction.sender, NO_STR, &b, &name)) &&
+	       !failed(directory_find(s->role->store, &name, '\0', &match)) && match.kind == DIRECTORY_INNER;
+}
+
 static err send_part(struct session *s, bool last, str records)
 {
 	const struct transaction *t = &s->transaction;
@@ -33,6 +48,7 @@ static err send_part(struct session *s, bool last, str records)
 		.ret = t->ret,
 		.held = t->held,
 		.german = is_german(s),
+		.inside = is_inside(s),
 		.requiretls = t->requires_tls,
 		.envid = t->envid,
 		.session = s->log.session,

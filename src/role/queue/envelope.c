@@ -217,8 +217,8 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	new->client = arena_copy(new->arena, m->client);
 	new->row.account = (uint32_t)m->account;
 	new->row.local = (uint32_t)m->local;
-	new->row.flags =
-		(m->utf8 ? SPOOL_UTF8 : 0u) | (m->german ? SPOOL_GERMAN : 0u) | (m->requiretls ? SPOOL_REQUIRETLS : 0u);
+	new->row.flags = (m->utf8 ? SPOOL_UTF8 : 0u) | (m->german ? SPOOL_GERMAN : 0u) |
+			 (m->inside ? SPOOL_INSIDE : 0u) | (m->requiretls ? SPOOL_REQUIRETLS : 0u);
 	new->row.body = (unsigned)m->body;
 	new->row.ret = (unsigned)m->ret;
 	new->size_max = m->size_max;

@@ -67,7 +67,8 @@ static err ask(struct message *m)
 void judge(struct message *m)
 {
 	struct queue *q = m->q;
-	if (m->row.account == 0 && m->row.local == 0) {
+	/* Of what comes from inside it is asked whether a machine wrote it: then nobody is told of its fate. */
+	if (m->row.account == 0 && m->row.local == 0 && (m->row.flags & SPOOL_INSIDE) == 0) {
 		store(m);
 		return;
 	}

@@ -25,7 +25,8 @@ enum {
 
 bool notice_is_allowed(const struct spool_message *about)
 {
-	return about->account > 0 && about->sender.n > 0 && (about->flags & SPOOL_AUTOMATIC) == 0;
+	const bool is_ours = about->account > 0 || (about->flags & SPOOL_INSIDE) != 0;
+	return is_ours && about->sender.n > 0 && (about->flags & SPOOL_AUTOMATIC) == 0;
 }
 
 bool notice_wanted(unsigned notify, enum notice_kind kind)
@@ -297,6 +298,16 @@ static struct notice_quote quote_of(const struct notice *n, struct spool *spool,
 	return q;
 }
 
+static struct spool_recipient recipient_of(const struct spool_message *about)
+{
+	const bool is_here = about->account > 0;
+	return (struct spool_recipient){ .account = about->account,
+		.address = about->sender,
+		.domain = is_here ? S("") : str_after(about->sender, str_find_last(about->sender, '@') + 1),
+		.is_inner = !is_here,
+		.state = is_here ? SPOOL_WAITING : SPOOL_REMOTE };
+}
+
 err notice_spool(const struct notice *n, struct spool *spool)
 {
 	char token_room[2 * TOKEN_BYTES];
@@ -308,15 +319,13 @@ err notice_spool(const struct notice *n, struct spool *spool)
 	};
 	random_bytes(m.number, sizeof m.number);
 	buf_hex(&token, m.number, sizeof m.number);
-	m.flags = (is_global(n) ? SPOOL_UTF8 : 0u) | (n->about->flags & SPOOL_REQUIRETLS); /* RFC 8689 5 */
+	m.flags = SPOOL_OWN | (is_global(n) ? SPOOL_UTF8 : 0u) | (n->about->flags & SPOOL_REQUIRETLS); /* RFC 8689 5 */
 	struct notice_quote quote = quote_of(n, spool, a);
 	err e = notice_write(n, &quote, m.received, buf_str(&token), &report);
 	m.size = report.n;
 	if (!failed(e))
 		e = spool_add(spool, &m, buf_str(&report));
-	const struct spool_recipient to = {
-		.account = n->about->account, .address = n->about->sender, .state = SPOOL_WAITING
-	};
+	const struct spool_recipient to = recipient_of(n->about);
 	if (!failed(e))
 		e = spool_add_recipient(spool, m.id, &to);
 	arena_free(&a);

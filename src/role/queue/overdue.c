@@ -205,7 +205,7 @@ static void say_told(struct remote *r, const struct sweep *s)
 		LOG(&log, notice_made, F_TEXT("kind", S("delayed")), F_ADDRESS("sender", t->sender),
 			F_ADDRESS("recipient", t->recipient), F_TEXT("cause", cause_word(t->cause)),
 			F_TEXT("reason", t->text), F_TEXT("advice", str_of(notice_advice(t->cause))));
-		accounts_waiting(r->q, t->account);
+		remote_notice_waits(r, t->account, t->sender);
 	}
 }
 

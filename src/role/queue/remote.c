@@ -263,6 +263,14 @@ void remote_changed(struct queue *q, str domain, bool goes)
 	mail_offer(m, r);
 }
 
+void remote_notice_waits(struct remote *r, uint32_t account, str sender)
+{
+	if (account > 0)
+		accounts_waiting(r->q, account);
+	else
+		remote_changed(r->q, str_after(sender, str_find_last(sender, '@') + 1), false);
+}
+
 void remote_go_on(struct queue *q) { remote_pump(q->remote); }
 
 /* ---- beginning and end ---- */

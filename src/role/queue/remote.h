@@ -117,6 +117,9 @@ void parcel_enter(struct parcel *p, struct remote *r);
 void parcel_move(struct parcel *p, enum parcel_state to, bool in_front);
 void parcel_forget(struct parcel *p, struct remote *r);
 
+/* A notice to the sender of a message was stored, of an account here or inside. */
+void remote_notice_waits(struct remote *r, uint32_t account, str sender);
+
 /* ---- load.c ---- */
 
 void mail_load(struct mail *m, struct remote *r, enum schedule_priority p);

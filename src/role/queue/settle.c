@@ -205,7 +205,7 @@ static void done(struct job *j)
 			if (p->shares[i].is_held)
 				alarm_held(p, &p->shares[i]);
 		if (log_notices(p))
-			accounts_waiting(r->q, p->message->row.account);
+			remote_notice_waits(r, p->message->row.account, p->message->row.sender);
 		next_due(r, p);
 		if (p->is_owed)
 			sender_note(r, p->number);

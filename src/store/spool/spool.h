@@ -26,7 +26,8 @@ enum spool_flag {
 	SPOOL_TLS_OPTIONAL = 1 << 5,
 	SPOOL_AUTOMATIC = 1 << 6, /* Auto-Submitted, a list's: never causes a notice */
 	SPOOL_GERMAN = 1 << 7,    /* notices to its sender are in German; otherwise English */
-	SPOOL_OWN = 1 << 8,       /* of this server itself: an alarm */
+	SPOOL_OWN = 1 << 8,       /* of this server itself: an alarm, a notice */
+	SPOOL_INSIDE = 1 << 9,    /* its sender has no account here, but a mailbox on an inner server: notices go there */
 };
 
 /* Stored: never renumber. */

@@ -11,7 +11,8 @@ static struct channel sender;
 
 static int start_with(const char *timeout)
 {
-	const char *const settings[] = { timeout, "edge.remember_taken=0", "smtp.recipients_max=50", NULL };
+	const char *const settings[] = { timeout, "edge.remember_taken=0", "smtp.recipients_max=50",
+		"relay.relay_networks=203.0.113.0/24", NULL };
 	struct directory_change c = { .caller = S("test"), .at = 1 };
 	if (house_start_with(settings) != 0)
 		return -1;
@@ -199,6 +200,34 @@ static void test_answers(void **state)
 	turn();
 }
 
+/* Whose sender may be told inside: it is of an inner domain, and so is the network. */
+static void test_inside(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *client;
+		str sender;
+		bool inside;
+	} cases[] = {
+		{ "203.0.113.9", S("anna@inner.test"), true },
+		{ "203.0.113.9", S("anna@example.org"), false },
+		{ "203.0.113.9", S("anna@far.test"), false },
+		{ "203.0.113.9", S(""), false },
+		{ "192.0.2.7", S("anna@inner.test"), false },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct channel c = open_session(S("receiver-smtp"), cases[i].client, S("smtp"));
+		struct msg_envelope e;
+		check_verdict("mail", ask_mail(&c, cases[i].sender, 0), 250, "2.1.0");
+		check_verdict("rcpt", ask_rcpt(&c, S("anna@example.org")), 250, "2.1.5");
+		check_verdict("data", ask_data(&c), 354, "");
+		check_err("envelope", msg_expect_envelope(&house.queue, &e), ERR_NONE);
+		assert_int_equal(e.inside, cases[i].inside);
+		channel_close(&c);
+		turn();
+	}
+}
+
 static void test_unknown_is_kept(void **state)
 {
 	(void)state;
@@ -309,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_order),
 		TEST(test_answers),
+		TEST(test_inside),
 		TEST(test_unknown_is_kept),
 		cmocka_unit_test_setup_teardown(test_ends, start_impatient, end),
 		TEST(test_many),

@@ -81,6 +81,38 @@ static void test_local_sender(void **state)
 	house_close();
 }
 
+/* A sender whose mailbox is on the inner server is told there, of what another server refused; a machine is not. */
+static void test_inside(void **state)
+{
+	static const struct envelope out = { 0, "anna@inner.test", 0, 0, { "bob@else.test", NULL }, .inside = true };
+	static const struct envelope machine = { 0, "anna@inner.test", 0, 0, { "bob@else.test", NULL }, .inside = true,
+		.automatic = true };
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &out, BODY);
+	hear_job(&j);
+	assert_false(j.inner);
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	hear_job(&j);
+	assert_true(j.inner);
+	check_str("destination", str_of(j.destination), S("inner.test"));
+	check_str("address", str_of(j.address), S("anna@inner.test"));
+	assert_int_equal(house.events[EV_notice_made], 1);
+	/* Whatever becomes of the notice, it is the last word. */
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	wait_for(0);
+	submit(&session, 2, &machine, BODY);
+	hear_job(&j);
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	wait_for(0);
+	assert_int_equal(house.events[EV_notice_made], 1);
+	assert_int_equal(house.events[EV_alarm], 0);
+	house_close();
+}
+
 /* Other mail of strangers' that cannot be delivered is given up as ever, and so is an alarm that nobody wants. */
 static void test_others(void **state)
 {
@@ -147,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expired, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_local_sender, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_inside, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_others, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_size, house_enter, house_leave),
 	};

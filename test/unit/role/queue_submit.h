@@ -17,7 +17,7 @@ struct envelope {
 	const char *sender;
 	unsigned notify, ret;
 	const char *addresses[30];
-	bool automatic, held, inner, requires_tls, tls_optional;
+	bool automatic, held, inner, inside, requires_tls, tls_optional;
 	uint64_t inner_max;
 };
 
@@ -41,6 +41,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 			.account = from->account,
 			.size_max = UINT32_MAX,
 			.inner_max = from->inner_max,
+			.inside = from->inside,
 			.ret = from->ret,
 			.envid = S("QQ314"),
 			.held = from->held,
@@ -50,7 +51,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 	send_begin(session, n);
 	send_bytes(session, body);
 	send_end(session, body.n);
-	if (from->account > 0) {
+	if (from->account > 0 || from->inside) {
 		struct msg_judge j;
 		MUST(msg_expect_judge(&house.filter, &j));
 		close(j.body);
