@@ -63,6 +63,9 @@ struct conf_relay {
 struct conf_local {
 #include "conf/local.def"
 };
+struct conf_forward {
+#include "conf/forward.def"
+};
 struct conf_queue {
 #include "conf/queue.def"
 };

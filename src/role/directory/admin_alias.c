@@ -1,25 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alias add, remove, list. */
+#include "role/directory/forward.h"
 #include "role/directory/verbs.h"
 #include "role/directory/words.h"
 #include "store/directory/listing.h"
 
 enum { WORDS_ROOM = 2048, LINE_ROOM = 2048 };
 
+static bool take_target(struct admin *a, str *out)
+{
+	str operand = admin_word(a, S("target")), option = admin_word(a, S("to"));
+	*out = operand.p != NULL ? operand : option;
+	if ((operand.p != NULL) != (option.p != NULL))
+		return true;
+	admin_refuse(a, "an alias needs one target");
+	return false;
+}
+
 void verb_alias_add(struct admin *a)
 {
-	static const char *const known[] = { "address", "target", "senders", NULL };
+	static const char *const known[] = { "address", "target", "to", "senders", NULL };
 	char words[WORDS_ROOM], room[2 * MAILNAME_MAX];
 	struct buf w = BUF_ON(words), b = BUF_ON(room);
 	struct directory_new_alias new = { .count = 1, .may_send = admin_word(a, S("senders")).p != NULL };
 	struct mailname target;
+	str written;
 	if (admin_refused_words(a, known) || !take_address(a, admin_word(a, S("address")), &b, &new.name) ||
-		!take_address(a, admin_word(a, S("target")), &b, &target))
+		!take_target(a, &written) || !take_address(a, written, &b, &target))
 		return;
 	new.targets = &target;
+	new.written = &written;
 	struct directory_change c = command_change(a, &w);
+	uint32_t number = 0;
 	err e = directory_alias_add(role_of(a)->store, &c, &new);
-	command_end(a, &c, e);
+	bool is_forward =
+		!failed(e) && !failed(directory_forward_of_alias(role_of(a)->store, &new.name, &target, &number));
+	if (is_forward)
+		forward_set(a, &c, number, e);
+	else
+		command_end(a, &c, e);
 }
 
 void verb_alias_remove(struct admin *a)

@@ -110,7 +110,7 @@ bool brake_holds(struct session *s)
 	if (a == NULL)
 		return false;
 	for (const struct recipient *to = s->transaction.first; to != NULL; to = to->next) {
-		if (to->account != 0)
+		if (to->account != 0 || to->forward != 0) /* what somebody else forwards is not theirs */
 			continue;
 		goes_out = true;
 		strangers += is_stranger(s->role, s->account, *to->address);

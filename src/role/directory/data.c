@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DATA: the finished envelope goes to `queue`, in parts if need be, before the client may send the body. */
 #include "role/directory/brake.h"
+#include "role/directory/forward.h"
 
 #define CONVERSATION "ipc/directory_queue.def"
 #include "ipc/conversation.h"
@@ -47,6 +48,8 @@ static err send_part(struct session *s, bool last, str records)
 		.body = t->body,
 		.ret = t->ret,
 		.held = t->held,
+		.gateway = s->kind != LINK_LOCAL &&
+			   in_networks(&s->role->service->conf->forward.spam_flag_from, &s->client),
 		.german = is_german(s),
 		.inside = is_inside(s),
 		.requiretls = t->requires_tls,
@@ -58,13 +61,30 @@ static err send_part(struct session *s, bool last, str records)
 	return queue != NULL ? msg_send_envelope(&queue->peer.channel, 0, &m) : FAIL(CLOSED);
 }
 
+static struct msg_recipient message_of(const struct recipient *r)
+{
+	return (struct msg_recipient){
+		.account = r->account,
+		.inner = r->is_inner,
+		.address = *r->address,
+		.detail = r->detail,
+		.notify = r->notify,
+		.orcpt = r->orcpt,
+		.forward = r->forward,
+		.keeper = r->keeper,
+		.alone = r->is_alone,
+		.consent = r->is_consent,
+		.sender = r->sender,
+		.mark = r->mark,
+	};
+}
+
 static err send_envelope(struct session *s)
 {
 	struct directory_role *r = s->role;
 	struct buf records = { .p = r->records, .room = DIRECTORY_RECORDS };
 	for (const struct recipient *to = s->transaction.first; to != NULL; to = to->next) {
-		const struct msg_recipient m = { to->account, to->is_inner, *to->address, to->detail, to->notify,
-			to->orcpt, 0 };
+		const struct msg_recipient m = message_of(to);
 		size_t before = records.n;
 		err e = msg_add_recipient(&records, r->scratch, &m);
 		if (failed(e)) {
@@ -100,5 +120,6 @@ err session_data(struct session *s)
 	if (arena_spent(s->transaction_arena) || failed(send_envelope(s)))
 		return session_not_now(s);
 	count_spooled(s);
+	forwards_count(s);
 	return session_grant(s, 354, S(""), S("Send the message, end with a line of one dot"));
 }

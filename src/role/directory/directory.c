@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/directory/brake.h"
+#include "role/directory/forward.h"
 #include "role/directory/local.h"
 #include "role/directory/session.h"
 
@@ -102,6 +103,7 @@ err directory_role_start(struct service *s)
 	struct directory_role *r = s->state;
 	TRY(open_store(r));
 	TRY(set_up(r));
+	TRY(forwards_start(r));
 	links_tell(r);
 	tidy(r);
 	return OK;
@@ -116,4 +118,5 @@ void directory_role_stop(struct service *s)
 	links_free(r);
 	local_users_free(&r->local_users);
 	directory_close(&r->store);
+	wipe(r->forward_key, sizeof r->forward_key);
 }

@@ -4,6 +4,7 @@
 #include "os/fd.h"
 #include "os/random.h"
 #include "role/directory/alarm.h"
+#include "role/directory/forward.h"
 #include "role/directory/local.h"
 #include "role/directory/session.h"
 
@@ -18,6 +19,8 @@
 #define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/directory_sender.def"
+#include "ipc/conversation.h"
+#define CONVERSATION "ipc/directory_queue.def"
 #include "ipc/conversation.h"
 
 enum { LINK_BUDGET = 16 << 10, DAMAGED_MS = 60000 };
@@ -118,6 +121,20 @@ static err on_alarm(struct link *l, const struct msg_alarm *m, uint32_t tag)
 #define HEARD_back HEAR_NOT
 #include "ipc/hear.h"
 
+static err on_forward_news(struct link *l, const struct msg_forward_news *m, uint32_t tag)
+{
+	(void)tag;
+	forward_returned(l->role, (uint32_t)m->forward, m->consent, m->reason);
+	return OK;
+}
+
+#define CONVERSATION "ipc/directory_queue.def"
+#define HEAR queue_hear
+#define HEAR_PEER void
+#define HEARD_forth HEAR_NOT
+#define HEARD_back HEAR_CASE
+#include "ipc/hear.h"
+
 static err on_told(struct link *l, const struct msg_told *m, uint32_t tag)
 {
 	callouts_answer(&l->role->callouts, tag,
@@ -196,8 +213,8 @@ static const struct {
 	{ { .name = "receiver-local", .hear = opener_hear, .gone = link_free }, LINK_LOCAL },
 	{ { .name = "greeter", .hear = opener_hear, .gone = link_free }, LINK_GREETER },
 	{ { .name = "hasher", .hear = hasher_hear, .gone = link_free }, LINK_HASHER },
-	{ { .name = "queue", .gone = link_free }, LINK_QUEUE },       /* these two */
-	{ { .name = "mailroom", .gone = link_free }, LINK_MAILROOM }, /* only listen */
+	{ { .name = "queue", .hear = queue_hear, .gone = link_free }, LINK_QUEUE },
+	{ { .name = "mailroom", .gone = link_free }, LINK_MAILROOM }, /* only listens */
 	{ { .name = "filter", .hear = filter_hear, .gone = link_free }, LINK_FILTER },
 	{ { .name = "mailbox", .hear = mailbox_hear, .gone = link_free }, LINK_MAILBOX },
 	{ { .name = "logger", .hear = logger_hear, .gone = link_free }, LINK_LOGGER },

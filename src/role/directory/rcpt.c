@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RCPT: ours and there, or the client may send to anybody. What mail could be returned for later is refused here. */
 #include "os/clock.h"
+#include "role/directory/forward.h"
 #include "role/directory/local.h"
 #include "role/directory/session.h"
 
@@ -26,7 +27,8 @@ _Static_assert(TABLE >= 2 * TRANSACTION_RECIPIENTS_MAX && TRANSACTION_RECIPIENTS
 
 static bool is_same(const struct recipient *a, const struct recipient *b)
 {
-	return a->account == b->account && a->is_inner == b->is_inner && str_eq(a->detail, b->detail) &&
+	return a->account == b->account && a->is_inner == b->is_inner && a->forward == b->forward &&
+	       str_eq(a->detail, b->detail) &&
 	       (a->account != 0 || str_eq_nocase(*a->address, *b->address));
 }
 
@@ -99,6 +101,22 @@ err transaction_add(struct session *s, const struct recipient *recipient)
 
 /* ---- granting ---- */
 
+static err not_now(const struct wish *w, err e)
+{
+	IGNORE(store_failure(w->s->role, e)); /* logged; the client hears of it */
+	return session_not_now(w->s);
+}
+
+/* Into the mailbox, to where it is forwarded, or both. */
+static err grant_one(struct wish *w, uint32_t account)
+{
+	bool stays = true;
+	w->recipient.account = account;
+	if (account != 0 && w->recipient.forward == 0)
+		TRY(forwards_of_account(w->s, account, w->name.domain, &stays));
+	return stays ? transaction_add(w->s, &w->recipient) : OK;
+}
+
 static err grant(struct wish *w, const struct directory_recipients *behind)
 {
 	struct session *s = w->s;
@@ -111,10 +129,12 @@ static err grant(struct wish *w, const struct directory_recipients *behind)
 	w->recipient.orcpt = arena_copy(s->transaction_arena, w->m->orcpt);
 	w->recipient.notify = (uint8_t)w->m->notify;
 	err e = arena_spent(s->transaction_arena) ? FAIL(LIMIT) : OK;
-	for (size_t i = 0; !failed(e) && i < (behind != NULL ? behind->count : 1); i++) {
-		w->recipient.account = behind != NULL ? behind->account[i] : w->recipient.account;
-		e = transaction_add(s, &w->recipient);
-	}
+	if (behind == NULL && !failed(e))
+		e = grant_one(w, w->recipient.account);
+	for (size_t i = 0; behind != NULL && !failed(e) && i < behind->count; i++)
+		e = grant_one(w, behind->account[i]);
+	if (failed(e) && e.code != ERR_LIMIT)
+		return not_now(w, e);
 	if (failed(e))
 		return refuse(w, 452, S("4.5.3"), S("Too many recipients"));
 	s->transaction.named_count++;
@@ -155,10 +175,22 @@ static err grant_mailbox(struct wish *w, uint32_t number)
 	return grant(w, NULL);
 }
 
+/* An alias without a mailbox, and nothing may be forwarded: the sender learns it now, not by a bounce. */
+static err refuse_group(const struct wish *w, const struct directory_recipients *behind)
+{
+	if (behind->forwards_count > 0 && forward_is_back(w->s))
+		return refuse(w, 554, S("5.4.6"), S("This message was forwarded from here before"));
+	if (behind->forwards_count > 0)
+		return refuse(w, 451, S("4.7.1"), S("This address forwards mail, and does not at the moment"));
+	if (behind->asked_count > 0)
+		return refuse(w, 450, S("4.2.1"), S("This address forwards mail to somebody who has not agreed yet"));
+	return refuse(w, 550, S("5.2.1"), S("This address leads to no mailbox"));
+}
+
 /* Members of a group whose mailbox is full do not keep the mail from the others: they get it all the same. */
 static err grant_group(struct wish *w, struct directory_recipients *behind)
 {
-	size_t kept = 0;
+	size_t kept = 0, forwarded = 0;
 	for (size_t i = 0; i < behind->count; i++) {
 		const struct directory_account *a = directory_account(w->s->role->store, behind->account[i]);
 		if (a->state != ACCOUNT_ACTIVE)
@@ -169,9 +201,14 @@ static err grant_group(struct wish *w, struct directory_recipients *behind)
 		behind->account[kept++] = behind->account[i];
 	}
 	behind->count = kept;
-	if (kept == 1)
+	err e = forwards_of_alias(w->s, behind, w->name.domain, kept == 0, &forwarded);
+	if (e.code == ERR_LIMIT)
+		return refuse(w, 452, S("4.5.3"), S("Too many recipients"));
+	if (failed(e))
+		return not_now(w, e);
+	if (kept == 1 && forwarded == 0)
 		return grant_mailbox(w, behind->account[0]);
-	return kept > 0 ? grant(w, behind) : refuse(w, 550, S("5.2.1"), S("This address leads to no mailbox"));
+	return kept + forwarded > 0 ? grant(w, behind) : refuse_group(w, behind);
 }
 
 /* A name that cannot exist (RFC 6761 6.4) is used by tests, such as that of siegel check. */
@@ -254,6 +291,16 @@ static err find_for_machine(struct wish *w, char separator, struct directory_mat
 	return directory_find(s->role->store, &w->name, separator, match);
 }
 
+/* An address that we made for a forward: a bounce, or an answer to the question whether it is wanted. */
+static err decide_forward(struct wish *w)
+{
+	struct forward_verdict v;
+	err e = forward_recipient(w->s, &w->name, &w->recipient, &v);
+	if (failed(e))
+		return not_now(w, e);
+	return v.code != 0 ? refuse(w, v.code, v.status, v.reason) : grant(w, NULL);
+}
+
 static err decide(struct wish *w)
 {
 	struct directory *store = w->s->role->store;
@@ -268,10 +315,11 @@ static err decide(struct wish *w)
 		e = directory_expand(store, &match.found, &behind);
 	if (e.code == ERR_LIMIT)
 		return refuse(w, 451, S("4.3.5"), S("Too many mailboxes stand behind this address"));
-	if (failed(e)) {
-		IGNORE(store_failure(w->s->role, e)); /* logged; the client hears of it */
-		return session_not_now(w->s);
-	}
+	if (failed(e))
+		return not_now(w, e);
+	bool is_here = match.kind != DIRECTORY_ELSEWHERE && match.kind != DIRECTORY_INNER;
+	if (is_here && forward_is_address(w->name.local))
+		return decide_forward(w);
 	switch (match.kind) {
 	case DIRECTORY_ELSEWHERE:
 		return grant_elsewhere(w);

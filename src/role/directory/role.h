@@ -10,7 +10,7 @@
 #include "role/directory/networks.h"
 #include "role/directory/remember.h"
 #include "role/directory/throttle.h"
-#include "store/directory/directory.h"
+#include "store/directory/forward.h"
 
 #define CONVERSATION "ipc/opener_server.def"
 #include "ipc/conversation.h"
@@ -19,6 +19,7 @@ struct directory_role;
 struct session;
 struct local_users;
 struct local_counts;
+struct cap;
 
 enum { DIRECTORY_RECORDS = 48000 }; /* as directory_queue.def has it */
 
@@ -61,6 +62,8 @@ struct directory_role {
 	struct throttle *throttle;
 	struct networks *networks;
 	struct brake *brake;
+	struct cap *caps;                /* of what is forwarded where */
+	char forward_key[DIRECTORY_KEY]; /* signs the addresses of forwards */
 	struct local_users *local_users;   /* NULL: not told yet */
 	struct local_counts *local_counts; /* NULL: nobody sent yet */
 	struct frame *scratch;             /* for records */

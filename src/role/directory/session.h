@@ -14,6 +14,7 @@ enum {
 	TRANSACTION_ID = 16,
 	TRANSACTION_RECIPIENTS_MAX = 4000,
 	VERDICTS_ROOM = 40000,
+	SESSION_FORWARDS_MAX = 200, /* of one message: their marks fit into its header */
 };
 
 enum auth_state {
@@ -43,6 +44,10 @@ struct recipient {
 	const str *address; /* as the client named it; shared by all behind an alias */
 	str detail, orcpt;
 	uint8_t notify;
+	/* of a forward, see directory_queue.def; sender and mark are absent otherwise */
+	uint32_t forward, keeper;
+	bool is_alone, is_consent;
+	str sender, mark;
 };
 
 /* From MAIL to DATA. */
@@ -57,6 +62,7 @@ struct transaction {
 	uint8_t body, ret;
 	struct recipient *first, **end;
 	size_t count;       /* of recipients */
+	size_t forwards;    /* those of them that are forwarded */
 	size_t named_count; /* of RCPT commands that were granted */
 	uint16_t *table;    /* of recipients, by account and detail; NULL while they are few */
 	struct recipient **by_number;

@@ -3,11 +3,14 @@
  * account is directory's to say; while it is asked the next message is looked at. */
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "ipc/peer.h"
 #include "os/clock.h"
 #include "os/fd.h"
 #include "proto/mime/header.h"
+#include "proto/mime/report.h"
 #include "role/filter/author.h"
+#include "role/filter/marks.h"
 #include "role/filter/nature.h"
 #include "role/filter/role.h"
 
@@ -22,6 +25,16 @@ enum {
 	LOOK_MS = 5000,
 	SCRATCH = 8 << 20, /* bytes for the lists of one header */
 	FILTER_ARENA = 40 << 20,
+	REPORT_MAX = 100, /* as queue_filter.def has them */
+	MARKS_MAX = 2000,
+};
+
+/* What is said of a message that is taken. */
+struct verdict {
+	struct nature nature;
+	bool is_spam, is_undelivered;
+	size_t report_n, marks_n;
+	char report[REPORT_MAX], marks[MARKS_MAX];
 };
 
 /* A message whose authors are being asked for. */
@@ -31,7 +44,7 @@ struct judgement {
 	uint32_t question; /* of ours */
 	size_t open;
 	int64_t since;
-	struct nature nature;
+	struct verdict verdict;
 };
 
 struct filter {
@@ -54,13 +67,17 @@ static void say(struct filter *f, uint32_t tag, unsigned code, const char *statu
 	IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
 }
 
-static void accept(struct filter *f, uint32_t tag, struct nature nature)
+static void accept(struct filter *f, uint32_t tag, const struct verdict *v)
 {
 	struct msg_judged m = { .code = 250,
 		.status = S("2.0.0"),
 		.reason = S(""),
-		.automatic = nature.automatic,
-		.tls_optional = nature.tls_optional };
+		.automatic = v->nature.automatic,
+		.tls_optional = v->nature.tls_optional,
+		.spam = v->is_spam,
+		.undelivered = v->is_undelivered,
+		.report = str_from(v->report, v->report_n),
+		.marks = str_from(v->marks, v->marks_n) };
 	if (f->queue.channel.fd >= 0)
 		IGNORE(msg_send_judged(&f->queue.channel, tag, &m));
 }
@@ -129,6 +146,39 @@ static bool ask_all(struct filter *f, struct judgement *j, const struct msg_judg
 	return true;
 }
 
+static void add_printable(struct buf *b, str s)
+{
+	for (size_t i = 0; i < s.n && b->n < b->room; i++)
+		buf_byte(b, s.p[i] >= ' ' && s.p[i] < 0x7f ? s.p[i] : ' ');
+}
+
+static void read_report(struct filter *f, str start, struct verdict *v)
+{
+	struct mime_report r;
+	struct buf b = BUF_ON(v->report);
+	arena_reset(f->scratch);
+	if (failed(mime_report_read(f->scratch, start, &r)) || !r.is_undelivered)
+		return; /* whatever cannot be read counts as nothing */
+	v->is_undelivered = true;
+	add_printable(&b, r.status);
+	add_printable(&b, S(" "));
+	add_printable(&b, r.diagnostic);
+	v->report_n = b.n;
+}
+
+static void look(struct filter *f, const struct msg_judge *m, str start, struct verdict *v)
+{
+	struct buf marks = BUF_ON(v->marks);
+	v->nature = nature_read(start);
+	v->is_spam = m->gateway && v->nature.spam_flag;
+	v->is_undelivered = false;
+	v->report_n = 0;
+	if (m->returns)
+		read_report(f, start, v);
+	marks_find(start, m->marks, &marks);
+	v->marks_n = marks.n;
+}
+
 static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str start, const struct authors *authors)
 {
 	struct judgement *j = f->unused;
@@ -137,11 +187,12 @@ static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str s
 		return;
 	}
 	f->unused = j->next;
-	*j = (struct judgement){ .tag = tag,
-		.question = ++f->last_question,
-		.since = clock_ms(),
-		.next = f->judgements,
-		.nature = nature_read(start) };
+	j->tag = tag;
+	j->question = ++f->last_question;
+	j->open = 0;
+	j->since = clock_ms();
+	j->next = f->judgements;
+	look(f, m, start, &j->verdict);
 	f->judgements = j;
 	if (!ask_all(f, j, m, authors)) {
 		cannot_ask(f, tag);
@@ -164,7 +215,9 @@ static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
 		return OK;
 	}
 	if (m->account == 0 && m->local == 0) {
-		accept(f, tag, nature_read(start));
+		static struct verdict v; /* the loop's thread only */
+		look(f, m, start, &v);
+		accept(f, tag, &v);
 		return OK;
 	}
 	/* What cannot be seen may name another author. */
@@ -193,7 +246,7 @@ static err on_owned(struct filter *f, const struct msg_owned *m, uint32_t tag)
 	if (!m->owned)
 		say(f, j->tag, 550, "5.7.1", "an address in From or Sender does not belong to the account");
 	else if (--j->open == 0)
-		accept(f, j->tag, j->nature);
+		accept(f, j->tag, &j->verdict);
 	else
 		return OK;
 	forget(f, j);

@@ -30,6 +30,8 @@ static void read_field(const struct mime_field *f, struct nature *out)
 		out->automatic = true; /* RFC 2919 2, RFC 2369 3.4 */
 	else if (str_eq_nocase(name, S("TLS-Required")))
 		out->tls_optional |= str_eq_nocase(word, S("no"));
+	else if (str_eq_nocase(name, S("X-Spam-Flag")))
+		out->spam_flag |= str_eq_nocase(word, S("yes"));
 }
 
 struct nature nature_read(str header)

@@ -79,16 +79,17 @@ static err send_job(struct remote *r, const struct parcel *p)
 	const struct message *m = p->message;
 	const struct mail *mail = p->mail;
 	str bytes = p->has_body ? m->body.whole : p->body;
+	bool is_forwarded = p->shares[0].forward != 0; /* then it is alone: parcel_add() */
 	struct msg_job job = {
 		.job = p->number,
 		.transaction = str_from((const char *)m->row.number, SPOOL_NUMBER),
 		.destination = destination_name(mail->destination),
-		.sender = m->row.sender,
+		.sender = is_forwarded ? p->shares[0].sender : m->row.sender,
 		.size = m->row.size - start_of(&m->row),
 		.start = start_of(&m->row),
 		.body = m->row.body,
 		.ret = m->row.ret,
-		.envid = m->row.envid,
+		.envid = is_forwarded ? S("") : m->row.envid,
 		.utf8 = (m->row.flags & SPOOL_UTF8) != 0,
 		.requiretls = (m->row.flags & SPOOL_REQUIRETLS) != 0,
 		.tls_optional = (m->row.flags & SPOOL_TLS_OPTIONAL) != 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Envelopes: what directory has decided and for which a body may come, once, soon. */
 #include "os/clock.h"
-#include "role/queue/queue.h"
+#include "role/queue/forward.h"
 #include "store/spool/file.h"
 
 #define CONVERSATION "ipc/directory_queue.def"
@@ -14,7 +14,8 @@ enum {
 	RECIPIENTS_FIRST = 4,
 	RECIPIENTS_MAX = 65535,
 	ENVELOPE_BUDGET = 64 << 20,  /* of 65,535 recipients */
-	BEGINNING_ROOM = 4096 + 340, /* the trace fields of receiver_queue.def and a sender of 320 */
+	/* the trace fields of receiver_queue.def, a sender of 320, and the marks of forwards with their folding */
+	BEGINNING_ROOM = 4096 + 340 + MARKS_ROOM + MARKS_ROOM / 4,
 };
 
 /* ---- messages ---- */
@@ -86,6 +87,7 @@ err message_begin(struct message *m, str trace)
 	struct buf b = BUF_ON(room);
 	if ((m->row.flags & SPOOL_RETURN_PATH) != 0)
 		buf_addf(&b, "Return-Path: <%.*s>\r\n", ARG(m->row.sender));
+	forward_write_marks(m, &b);
 	buf_add(&b, trace);
 	return b.lost ? FAIL(LIMIT) : body_add(&m->body, &m->q->pool, m->row.number, buf_str(&b));
 }
@@ -185,14 +187,22 @@ static err add_recipient(struct message *m, const struct msg_recipient *r, bool 
 		.detail = arena_copy(m->arena, r->detail),
 		.notify = (unsigned)r->notify,
 		.orcpt = arena_copy(m->arena, r->orcpt),
-		.state = r->account > 0 ? SPOOL_WAITING
-			 : held         ? SPOOL_BRAKED
-					: SPOOL_REMOTE,
+		.state = r->account > 0             ? SPOOL_WAITING
+			 : held && r->forward == 0 ? SPOOL_BRAKED
+						   : SPOOL_REMOTE,
+		.forward = (uint32_t)r->forward,
+		.keeper = (uint32_t)r->keeper,
+		.sender = arena_copy(m->arena, r->sender),
+		.mark = arena_copy(m->arena, r->mark),
+		.is_alone = r->alone,
+		.is_consent = r->consent,
 	};
+	m->has_forwards |= r->forward > 0 && r->account == 0;
+	m->has_returned |= r->forward > 0 && r->account > 0;
 	size_t at = str_find_last(to->address, '@');
 	if (r->account == 0)
 		to->domain = at != STR_NONE ? str_after(to->address, at + 1) : S("");
-	else
+	if (r->account > 0 || r->keeper > 0)
 		m->row.flags |= SPOOL_RETURN_PATH;
 	m->count++;
 	return arena_spent(m->arena) ? FAIL(LIMIT) : OK;
@@ -223,6 +233,7 @@ static struct message *begin(struct queue *q, const struct msg_envelope *m)
 	new->row.ret = (unsigned)m->ret;
 	new->size_max = m->size_max;
 	new->inner_max = m->inner_max;
+	new->from_gateway = m->gateway;
 	new->since = clock_ms();
 	insert(q, new);
 	if (!q->envelopes_timer.running)

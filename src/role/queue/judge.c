@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody who logged in submits is shown to the filter before it is taken. Without the filter's word nothing is. */
+/* What somebody who logged in submits is shown to the filter before it is taken, and so is what would be forwarded, comes back
+ * from there, or comes from a gateway that says what is spam. Without the filter's word nothing of that is taken. */
 #include "os/clock.h"
 #include "os/fd.h"
-#include "role/queue/queue.h"
+#include "role/queue/forward.h"
 
 #define CONVERSATION "ipc/queue_filter.def"
 #include "ipc/conversation.h"
@@ -48,12 +49,17 @@ void judge_forget(struct queue *q)
 static err ask(struct message *m)
 {
 	struct queue *q = m->q;
+	char room[MARKS_ROOM];
+	struct buf marks = BUF_ON(room);
 	struct msg_judge question = {
 		.body = -1,
 		.size = m->row.size,
 		.sender = m->row.sender,
 		.account = m->row.account,
 		.local = m->row.local,
+		.gateway = m->from_gateway,
+		.returns = m->has_returned,
+		.marks = forward_marks(m, &marks),
 	};
 	if (!peer_is_open(&q->filter))
 		return FAIL(CLOSED);
@@ -68,7 +74,9 @@ void judge(struct message *m)
 {
 	struct queue *q = m->q;
 	/* Of what comes from inside it is asked whether a machine wrote it: then nobody is told of its fate. */
-	if (m->row.account == 0 && m->row.local == 0 && (m->row.flags & SPOOL_INSIDE) == 0) {
+	bool is_asked = m->row.account != 0 || m->row.local != 0 || (m->row.flags & SPOOL_INSIDE) != 0 ||
+			m->from_gateway || m->has_forwards || m->has_returned;
+	if (!is_asked) {
 		store(m);
 		return;
 	}
@@ -95,11 +103,14 @@ static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 	forget(q, m);
 	/* RFC 8689 4.1: whoever demands TLS in the envelope is not asked in the header whether it matters. */
 	const bool tls_optional = j->tls_optional && (m->row.flags & SPOOL_REQUIRETLS) == 0;
-	m->row.flags |= (j->automatic ? SPOOL_AUTOMATIC : 0u) | (tls_optional ? SPOOL_TLS_OPTIONAL : 0u);
-	if (j->code == 250)
+	m->row.flags |= (j->automatic ? SPOOL_AUTOMATIC : 0u) | (tls_optional ? SPOOL_TLS_OPTIONAL : 0u) |
+			(j->spam ? SPOOL_SPAM : 0u);
+	m->report = j->undelivered ? arena_copy(m->arena, j->report) : NO_STR;
+	struct answer answer = { (unsigned)j->code, j->status, j->reason };
+	if (j->code == 250 && forward_keep(m, j->marks, &answer))
 		store(m);
 	else
-		refuse(m, &(struct answer){ (unsigned)j->code, j->status, j->reason });
+		refuse(m, &answer);
 	return OK;
 }
 

@@ -55,6 +55,9 @@ static struct share share_of_row(struct message *m, const struct spool_remote *r
 		.orcpt = arena_copy(m->arena, row->orcpt),
 		.noted = row->noted,
 		.is_inner = row->is_inner,
+		.forward = row->forward,
+		.keeper = row->keeper,
+		.sender = arena_copy(m->arena, row->sender),
 	};
 }
 
@@ -64,7 +67,8 @@ static err load_row(void *to, const struct spool_message *m, const struct spool_
 	size_t bytes = (size_t)m->size;
 	l->rows++;
 	struct group *g = l->last;
-	bool fits = g != NULL && g->message->row.id == m->id && g->count < PARCEL_RECIPIENTS_MAX;
+	bool fits = g != NULL && g->message->row.id == m->id && g->count < PARCEL_RECIPIENTS_MAX && row->forward == 0 &&
+		    g->first->forward == 0;
 	if (l->cut || (!fits && l->bytes > 0 && l->bytes + bytes > LOAD_BYTES)) {
 		l->cut = true;
 		return OK;

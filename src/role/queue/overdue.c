@@ -57,6 +57,9 @@ static err expired_row(void *to, const struct spool_message *m, const struct spo
 		.is_inner = row->is_inner,
 		.address = arena_copy(a, row->address),
 		.orcpt = arena_copy(a, row->orcpt),
+		.forward = row->forward,
+		.keeper = row->keeper,
+		.sender = arena_copy(a, row->sender),
 		.why = copy_diagnosis(a, &row->last) };
 	*s->end = o;
 	s->end = &o->next;
@@ -91,7 +94,7 @@ static err delayed_row(void *to, const struct spool_message *m, const struct spo
 	struct sweep *s = l->sweep;
 	s->delayed_after = (struct spool_place){ .message = m->id, .position = row->position };
 	s->delayed++;
-	if (row->noted || !notice_is_allowed(m) || !notice_wanted(row->notify, NOTICE_DELAYED))
+	if (row->noted || row->forward != 0 || !notice_is_allowed(m) || !notice_wanted(row->notify, NOTICE_DELAYED))
 		return OK;
 	struct late *late = NEW(s->arena, struct late, 1);
 	if (late == NULL)

@@ -6,7 +6,7 @@
  *     judge.c     filter is asked                      store.c    it is written, the session is answered
  *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
  *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue
- *     remote.h    what goes to other servers */
+ *     remote.h    what goes to other servers           forward.h  what is forwarded, and comes back */
 #pragma once
 #include "base/hash.h"
 #include "ipc/peer.h"
@@ -61,10 +61,10 @@ struct message {
 	struct message *same_bucket, *younger, *older;
 	uint64_t size_max, inner_max; /* inner_max: of what leaves; 0: no bound */
 	int64_t since;
-	bool complete;
-	/* asked of the filter */
-	struct message *next_asked;
+	bool complete, from_gateway, has_forwards, has_returned;
+	struct message *next_asked; /* of the filter */
 	uint32_t tag;
+	str report; /* why, if it says that another message was not delivered, for good; otherwise absent */
 };
 
 struct queue {

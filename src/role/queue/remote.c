@@ -90,9 +90,12 @@ struct parcel *parcel_new(struct message *message, struct mail *mail, enum sched
 	return parcel;
 }
 
+/* What is forwarded has a sender of its own, and so a parcel. */
 bool parcel_add(struct parcel *p, const struct share *share)
 {
 	size_t bytes = share->address.n + share->orcpt.n + 64;
+	if (p->count > 0 && (share->forward != 0 || p->shares[0].forward != 0))
+		return false;
 	if (p->count == p->room || (p->count > 0 && p->records + bytes > PARCEL_RECORDS_MAX))
 		return false;
 	p->shares[p->count] = *share;
@@ -210,11 +213,16 @@ static struct parcel *last_of(const struct mail *m, const struct message *messag
 static void keep(struct message *m, const struct spool_recipient *from, struct mail *mail, size_t left)
 {
 	struct remote *r = m->q->remote;
-	struct share share = { .position = from->position,
+	struct share share = {
+		.position = from->position,
 		.notify = from->notify,
 		.address = from->address,
 		.orcpt = from->orcpt,
-		.is_inner = from->is_inner };
+		.forward = from->forward,
+		.keeper = from->keeper,
+		.sender = from->sender,
+		.is_inner = from->is_inner,
+	};
 	struct parcel *p = last_of(mail, m, from->priority);
 	if (p != NULL && parcel_add(p, &share)) {
 		share_insert(r, &p->shares[p->count - 1]);

@@ -23,6 +23,8 @@ struct share {
 	struct parcel *parcel;
 	unsigned position, notify, attempts;
 	str address, orcpt;
+	uint32_t forward, keeper; /* as in the spool */
+	str sender;
 	bool noted, is_inner;
 	/* what became of it */
 	bool has_outcome, has_dsn, is_final, is_expired, is_held;

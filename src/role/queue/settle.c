@@ -2,6 +2,7 @@
 /* What became of a parcel is stored: who has it is forgotten, who does not waits for the next attempt, and for whom there
  * will be none the sender gets a notice, all in one transaction. */
 #include "os/clock.h"
+#include "role/queue/forward.h"
 #include "role/queue/notice.h"
 #include "role/queue/remote.h"
 #include "store/spool/file.h"
@@ -54,6 +55,8 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 		return spool_hold(spool, id, s->position, &last);
 	if (s->kind == OUTCOME_DEFERRED)
 		return spool_remote_defer(spool, id, s->position, s->due, &s->why);
+	if (s->kind == OUTCOME_FAILED && s->keeper != 0)
+		return spool_remote_keep(spool, id, s->position);
 	if (s->is_held)
 		return spool_remote_hold(spool, id, s->position, &s->why);
 	TRY(spool_remove(spool, id, s->position, &last));
@@ -61,8 +64,11 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 	return OK;
 }
 
+/* Who wrote to an address knows nothing of where it is forwarded, and is told nothing of it. */
 static bool wants_notice(const struct share *s, enum notice_kind kind)
 {
+	if (s->forward != 0)
+		return false;
 	if (kind == NOTICE_FAILED)
 		return s->kind == OUTCOME_FAILED && notice_wanted(s->notify, kind);
 	return s->kind == OUTCOME_DELIVERED && !s->has_dsn && notice_wanted(s->notify, kind);
@@ -160,6 +166,20 @@ static bool log_notices(const struct parcel *p)
 	return any;
 }
 
+static void note_forward(struct remote *r, const struct parcel *p, const struct share *s)
+{
+	char room[NUMBER_TEXT];
+	const struct log log = message_log(p->message, room);
+	if (s->forward == 0 || s->kind != OUTCOME_FAILED)
+		return;
+	if (s->keeper != 0) {
+		LOG(&log, forward_kept, F_NUMBER("forward", s->forward),
+			F_TEXT("reason", S("it could not be delivered")));
+		accounts_waiting(r->q, s->keeper);
+	}
+	forward_failed(r->q, s->forward, s->why.text);
+}
+
 static void next_due(struct remote *r, const struct parcel *p)
 {
 	struct destination *d = p->mail->destination;
@@ -201,6 +221,8 @@ static void done(struct job *j)
 	if (!failed(j->e) && !p->is_damaged) {
 		for (size_t i = 0; i < p->count; i++)
 			log_share(p, &p->shares[i]);
+		for (size_t i = 0; i < p->count; i++)
+			note_forward(r, p, &p->shares[i]);
 		for (size_t i = 0; i < p->count; i++)
 			if (p->shares[i].is_held)
 				alarm_held(p, &p->shares[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The decision: a message is answered with 250 when the transaction that holds it was committed, and not before. */
 #include "os/clock.h"
-#include "role/queue/queue.h"
+#include "role/queue/forward.h"
 #include "store/spool/file.h"
 
 enum { LOOK_MS = 1000, BULK_RECIPIENTS = 20 };
@@ -73,6 +73,7 @@ static void accepted(struct message *m)
 	const struct log log = message_log(m, name);
 	LOG(&log, message_accepted, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
 		F_NUMBER("recipients", m->count), F_NUMBER("size", m->row.size), F_NUMBER("account", m->row.account));
+	forward_came_back(m);
 	deliveries_add(m);
 }
 

@@ -18,7 +18,7 @@ err directory_audit(struct directory *d, const struct directory_change *c, str r
 	return sql_run(st);
 }
 
-static err begin(struct directory *d, struct directory_change *c)
+err change_begin(struct directory *d, struct directory_change *c)
 {
 	c->reason = NULL;
 	c->highest_before = directory_account_highest(d);
@@ -32,7 +32,7 @@ static void forget_new(struct directory *d, uint32_t highest)
 		*directory_account(d, d->highest) = (struct directory_account){ .number = 0 };
 }
 
-static err end(struct directory *d, const struct directory_change *c, err e)
+err change_end(struct directory *d, const struct directory_change *c, err e)
 {
 	if (!failed(e))
 		e = directory_audit(d, c, S("done"));
@@ -80,13 +80,13 @@ static err add_inner_domain(struct directory *d, struct directory_change *c, str
 
 err directory_domain_add(struct directory *d, struct directory_change *c, const struct directory_new_domain *new)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	err e = new->main.n > 0 ? add_alias_domain(d, c, new->name, new->main)
 		: new->is_inner ? add_inner_domain(d, c, new->name)
 				: add_main_domain(d, c, new->name);
 	if (e.code == ERR_EXISTS)
 		e = refuse(c, e, "the domain is there already");
-	return end(d, c, e);
+	return change_end(d, c, e);
 }
 
 static err is_empty(struct directory *d, struct directory_change *c, str name)
@@ -115,7 +115,8 @@ static err remove_domain(struct directory *d, struct directory_change *c, str na
 		return refuse(c, e, "there is no such domain");
 	TRY(e);
 	TRY(is_empty(d, c, name));
-	static const unsigned clear[] = { DIRECTORY_target_clear, DIRECTORY_address_clear, DIRECTORY_domain_remove };
+	static const unsigned clear[] = { DIRECTORY_target_clear, DIRECTORY_forward_clear, DIRECTORY_address_clear,
+		DIRECTORY_domain_remove };
 	for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
 		struct sql_statement *st = sql_use(d->sql, clear[i]);
 		sql_bind_text(st, name);
@@ -128,8 +129,8 @@ static err remove_domain(struct directory *d, struct directory_change *c, str na
 err directory_domain_remove(struct directory *d, struct directory_change *c, str name)
 {
 	uint32_t postmaster = 0;
-	TRY(begin(d, c));
-	TRY(end(d, c, remove_domain(d, c, name, &postmaster)));
+	TRY(change_begin(d, c));
+	TRY(change_end(d, c, remove_domain(d, c, name, &postmaster)));
 	if (directory_account(d, postmaster) != NULL)
 		directory_account(d, postmaster)->state = ACCOUNT_REMOVED;
 	return OK;
@@ -154,8 +155,8 @@ static err set_catch_all(struct directory *d, struct directory_change *c, str na
 
 err directory_domain_catch_all(struct directory *d, struct directory_change *c, str name, uint32_t account)
 {
-	TRY(begin(d, c));
-	return end(d, c, set_catch_all(d, c, name, account));
+	TRY(change_begin(d, c));
+	return change_end(d, c, set_catch_all(d, c, name, account));
 }
 
 /* ---- accounts ---- */
@@ -171,8 +172,8 @@ err directory_account_add(
 	struct directory *d, struct directory_change *c, const struct directory_new_account *new, uint32_t *number)
 {
 	struct directory_account *a;
-	TRY(begin(d, c));
-	TRY(end(d, c, add_account(d, c, new, number)));
+	TRY(change_begin(d, c));
+	TRY(change_end(d, c, add_account(d, c, new, number)));
 	a = directory_account(d, *number);
 	a->has_login = new->login.p != NULL;
 	a->quota = new->quota;
@@ -201,18 +202,18 @@ static err change_account(struct directory *d, struct directory_change *c, uint3
 
 err directory_account_password(struct directory *d, struct directory_change *c, uint32_t number, str hash)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_password);
 	sql_bind_text(st, hash);
-	return end(d, c, change_account(d, c, number, st));
+	return change_end(d, c, change_account(d, c, number, st));
 }
 
 err directory_account_state(struct directory *d, struct directory_change *c, uint32_t number, enum account_state state)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_state);
 	sql_bind_number(st, state);
-	TRY(end(d, c, change_account(d, c, number, st)));
+	TRY(change_end(d, c, change_account(d, c, number, st)));
 	directory_account(d, number)->state = state;
 	return OK;
 }
@@ -222,63 +223,65 @@ static err remove_account(struct directory *d, struct directory_change *c, uint3
 	TRY(find_account(d, c, number));
 	if (!directory_account(d, number)->has_login)
 		return refuse(c, FAIL(STATE), "it belongs to its domain and goes with it");
+	TRY(account_run(d, DIRECTORY_forward_leave, number));
 	return account_run(d, DIRECTORY_account_remove, number);
 }
 
 err directory_account_remove(struct directory *d, struct directory_change *c, uint32_t number)
 {
-	TRY(begin(d, c));
-	TRY(end(d, c, remove_account(d, c, number)));
+	TRY(change_begin(d, c));
+	TRY(change_end(d, c, remove_account(d, c, number)));
 	directory_account(d, number)->state = ACCOUNT_REMOVED;
 	directory_account(d, number)->has_login = false;
+	directory_account(d, number)->forwards = 0;
 	return OK;
 }
 
 err directory_account_quota(struct directory *d, struct directory_change *c, uint32_t number, int64_t quota)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_quota);
 	sql_bind_number(st, quota);
-	TRY(end(d, c, change_account(d, c, number, st)));
+	TRY(change_end(d, c, change_account(d, c, number, st)));
 	directory_account(d, number)->quota = quota;
 	return OK;
 }
 
 err directory_account_brake(struct directory *d, struct directory_change *c, uint32_t number, int64_t since)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_brake);
 	sql_bind_number(st, since);
-	TRY(end(d, c, change_account(d, c, number, st)));
+	TRY(change_end(d, c, change_account(d, c, number, st)));
 	directory_account(d, number)->braked = since;
 	return OK;
 }
 
 err directory_account_language(struct directory *d, struct directory_change *c, uint32_t number, int language)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_language);
 	sql_bind_number(st, language);
-	TRY(end(d, c, change_account(d, c, number, st)));
+	TRY(change_end(d, c, change_account(d, c, number, st)));
 	directory_account(d, number)->language = language;
 	return OK;
 }
 
 err directory_account_name(struct directory *d, struct directory_change *c, uint32_t number, str name)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_name);
 	sql_bind_text(st, name);
-	return end(d, c, change_account(d, c, number, st));
+	return change_end(d, c, change_account(d, c, number, st));
 }
 
 /* ---- addresses and aliases ---- */
 
 err directory_address_add(struct directory *d, struct directory_change *c, uint32_t number, const struct mailname *name)
 {
-	TRY(begin(d, c));
+	TRY(change_begin(d, c));
 	err e = find_account(d, c, number);
-	return end(d, c, failed(e) ? e : address_give(d, c, number, name));
+	return change_end(d, c, failed(e) ? e : address_give(d, c, number, name));
 }
 
 static err take_address(struct directory *d, struct directory_change *c, uint32_t number, const struct mailname *name)
@@ -298,8 +301,8 @@ static err take_address(struct directory *d, struct directory_change *c, uint32_
 err directory_address_remove(
 	struct directory *d, struct directory_change *c, uint32_t number, const struct mailname *name)
 {
-	TRY(begin(d, c));
-	return end(d, c, take_address(d, c, number, name));
+	TRY(change_begin(d, c));
+	return change_end(d, c, take_address(d, c, number, name));
 }
 
 static err check_expansion(struct directory *d, struct directory_change *c, const struct mailname *name)
@@ -309,7 +312,8 @@ static err check_expansion(struct directory *d, struct directory_change *c, cons
 	if (e.code == ERR_LIMIT)
 		return refuse(c, e, "too many addresses or aliases stand behind it");
 	TRY(e);
-	return behind.count == 0 ? refuse(c, FAIL(STATE), "it leads to no mailbox") : OK;
+	size_t elsewhere = behind.forwards_count + behind.asked_count + behind.suspended_count;
+	return behind.count + elsewhere == 0 ? refuse(c, FAIL(STATE), "it leads to no mailbox") : OK;
 }
 
 /* An alias that is there already, unless it is abuse as it was in the beginning; else a new one. */
@@ -338,6 +342,7 @@ static err add_alias(struct directory *d, struct directory_change *c, const stru
 		if (e.code == ERR_EXISTS)
 			return refuse(c, e, "it is a target of this alias already");
 		TRY(e);
+		TRY(forward_insert_for_alias(d, c, new, i));
 	}
 	directory_changed(d);
 	return check_expansion(d, c, &new->name);
@@ -345,8 +350,8 @@ static err add_alias(struct directory *d, struct directory_change *c, const stru
 
 err directory_alias_add(struct directory *d, struct directory_change *c, const struct directory_new_alias *new)
 {
-	TRY(begin(d, c));
-	return end(d, c, add_alias(d, c, new));
+	TRY(change_begin(d, c));
+	return change_end(d, c, add_alias(d, c, new));
 }
 
 static err remove_target(struct directory *d, struct directory_change *c, const struct mailname *name,
@@ -380,6 +385,6 @@ static err remove_alias(
 err directory_alias_remove(
 	struct directory *d, struct directory_change *c, const struct mailname *name, const struct mailname *target)
 {
-	TRY(begin(d, c));
-	return end(d, c, remove_alias(d, c, name, target));
+	TRY(change_begin(d, c));
+	return change_end(d, c, remove_alias(d, c, name, target));
 }

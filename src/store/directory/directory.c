@@ -49,6 +49,19 @@ static err load_account(struct directory *d, struct sql_statement *st)
 	return OK;
 }
 
+static err load_forwards(struct directory *d)
+{
+	struct sql_statement *st = sql_use(d->sql, DIRECTORY_forward_counts);
+	bool row;
+	err e;
+	for (e = sql_step(st, &row); !failed(e) && row; e = sql_step(st, &row)) {
+		struct directory_account *a = directory_account(d, sql_column_count(st, 0));
+		if (a != NULL)
+			a->forwards = (uint32_t)sql_column_count(st, 1);
+	}
+	return e;
+}
+
 static err load_accounts(struct directory *d)
 {
 	struct sql_statement *st = sql_use(d->sql, DIRECTORY_account_all);
@@ -78,6 +91,8 @@ err directory_open(const char *path, struct buf *message, struct directory **out
 	err e = sql_open(path, &directory_store, SQL_SYNC_COMMITS | SQL_ALONE | SQL_CACHE_LARGE, message, &d->sql);
 	if (!failed(e))
 		e = load_accounts(d);
+	if (!failed(e))
+		e = load_forwards(d);
 	if (failed(e)) {
 		directory_close(&d);
 		return e;

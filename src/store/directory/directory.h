@@ -15,6 +15,7 @@ enum {
 	DIRECTORY_DETAIL_MAX = 64,      /* of a subaddress */
 	DIRECTORY_EXPANSION_MAX = 1000, /* accounts behind one address */
 	DIRECTORY_ALIASES_MAX = 64,     /* aliases passed on the way to them */
+	DIRECTORY_FORWARDS_MAX = 100,   /* to other servers, behind one address */
 };
 
 enum account_state { ACCOUNT_ACTIVE, ACCOUNT_SUSPENDED, ACCOUNT_REMOVED };
@@ -31,6 +32,7 @@ struct directory_account {
 	int64_t last_login; /* UTC ms, 0: never */
 	int64_t braked;     /* UTC ms: since when its outgoing mail is held; 0: it is not */
 	int language;       /* position in accounts.language; -1: the configured one */
+	uint32_t forwards;  /* to other servers, in whatever state */
 	bool is_unsaved;    /* figures that differ from the file's */
 	uint32_t mark;      /* of directory_expand() */
 	/* Of the role that serves mail, not of the file. */
@@ -76,9 +78,13 @@ err directory_find(struct directory *d, const struct mailname *name, char separa
 struct directory_recipients {
 	uint32_t account[DIRECTORY_EXPANSION_MAX];
 	size_t count;
+	uint32_t forward[DIRECTORY_FORWARDS_MAX]; /* numbers of those that are active */
+	size_t forwards_count;
+	size_t asked_count;     /* forwards whose targets have not agreed yet */
+	size_t suspended_count; /* forwards that failed too often */
 };
-/* The accounts behind an alias, each once, removed ones left out. ERR_LIMIT: too many, or the aliases form a loop of more
- * than DIRECTORY_ALIASES_MAX. */
+/* The accounts behind an alias, each once, removed ones left out, and its forwards to other servers, not those of the
+ * accounts. ERR_LIMIT: too many, or the aliases form a loop of more than DIRECTORY_ALIASES_MAX. */
 err directory_expand(struct directory *d, const struct mailname *alias, struct directory_recipients *out);
 
 /* May the account put this address in MAIL FROM and From? Its own addresses with any detail, an alias that leads to it
@@ -91,6 +97,9 @@ struct directory_login {
 };
 /* Logins are compared without case. ERR_ABSENT. */
 err directory_login(struct directory *d, str login, struct directory_login *out);
+
+/* The mailbox that a domain's postmaster has in the beginning. ERR_ABSENT. */
+err directory_postmaster(struct directory *d, str domain, uint32_t *out);
 
 /* The domain of a bare postmaster: the first main one; empty if there is none. Lives until the next change. */
 str directory_first_domain(struct directory *d);

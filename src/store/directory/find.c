@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From an address to the accounts behind it. */
+#include "store/directory/forward.h"
 #include "store/directory/inside.h"
 
 err directory_domain(struct directory *d, str name, struct directory_domain *out)
@@ -15,6 +16,16 @@ err directory_domain(struct directory *d, str name, struct directory_domain *out
 	out->is_inner = sql_column_number(st, 3) != 0;
 	sql_done(st);
 	return main.lost ? FAIL(DAMAGED) : OK;
+}
+
+err directory_postmaster(struct directory *d, str domain, uint32_t *out)
+{
+	struct directory_domain found, main;
+	TRY(directory_domain(d, domain, &found));
+	if (found.main.n > 0)
+		TRY(directory_domain(d, found.main, &main));
+	*out = found.main.n > 0 ? main.postmaster : found.postmaster;
+	return directory_account(d, *out) != NULL ? OK : FAIL(DAMAGED);
 }
 
 err directory_address(struct directory *d, const struct mailname *name, struct directory_address *out)
@@ -220,13 +231,40 @@ static err targets_of(struct expansion *x, const struct mailname *alias, struct 
 	return failed(e) || !arena_spent(x->d->scratch) ? e : FAIL(LIMIT);
 }
 
+static err add_forward(struct expansion *x, const struct mailname *alias, const struct mailname *target)
+{
+	struct sql_statement *st = sql_use(x->d->sql, DIRECTORY_forward_find);
+	sql_bind_number(st, 0);
+	sql_bind_text(st, alias->domain);
+	sql_bind_text(st, alias->local);
+	sql_bind_text(st, target->domain);
+	sql_bind_text(st, target->local);
+	err e = sql_one(st);
+	if (e.code == ERR_ABSENT)
+		return OK; /* its domain was ours when it was set */
+	TRY(e);
+	uint32_t number = (uint32_t)sql_column_count(st, 0);
+	int64_t state = sql_column_number(st, 1);
+	sql_done(st);
+	x->out->asked_count += state == FORWARD_ASKED;
+	x->out->suspended_count += state == FORWARD_SUSPENDED;
+	if (state != FORWARD_ACTIVE)
+		return OK;
+	if (x->out->forwards_count == DIRECTORY_FORWARDS_MAX)
+		return FAIL(LIMIT);
+	x->out->forward[x->out->forwards_count++] = number;
+	return OK;
+}
+
 /* A target is an address as it is stored, not a subaddress: an alias is refused that has another. */
-static err add_target(struct expansion *x, const struct mailname *target)
+static err add_target(struct expansion *x, const struct mailname *alias, const struct mailname *target)
 {
 	struct directory_match match;
 	TRY(directory_find(x->d, target, '\0', &match));
 	if (match.kind == DIRECTORY_MAILBOX)
 		return add_account(x, match.account);
+	if (match.kind == DIRECTORY_ELSEWHERE)
+		return add_forward(x, alias, target);
 	return match.kind == DIRECTORY_ALIAS ? add_alias(x, &match.found) : OK;
 }
 
@@ -236,7 +274,7 @@ err directory_expand(struct directory *d, const struct mailname *alias, struct d
 	size_t count;
 	arena_reset(d->scratch);
 	struct mailname *targets = NEW(d->scratch, struct mailname, DIRECTORY_EXPANSION_MAX);
-	out->count = 0;
+	out->count = out->forwards_count = out->asked_count = out->suspended_count = 0;
 	d->mark++;
 	if (targets == NULL)
 		return FAIL(MEMORY);
@@ -244,7 +282,7 @@ err directory_expand(struct directory *d, const struct mailname *alias, struct d
 	for (size_t i = 0; i < x.alias_count; i++) {
 		TRY(targets_of(&x, &x.aliases[i], targets, &count));
 		for (size_t k = 0; k < count; k++)
-			TRY(add_target(&x, &targets[k]));
+			TRY(add_target(&x, &x.aliases[i], &targets[k]));
 	}
 	return OK;
 }
@@ -267,6 +305,7 @@ err directory_owns(struct directory *d, uint32_t account, const struct mailname 
 		return OK;
 	}
 	TRY(directory_expand(d, &match.found, &behind));
-	*owns = has_account(&behind, account) && (behind.count == 1 || match.may_send);
+	size_t all = behind.count + behind.forwards_count + behind.asked_count + behind.suspended_count;
+	*owns = has_account(&behind, account) && (all == 1 || match.may_send);
 	return OK;
 }

@@ -2,7 +2,7 @@
 /* What the files of this folder share. */
 #pragma once
 #include "base/hash.h"
-#include "store/directory/directory.h"
+#include "store/directory/change.h"
 #include "store/directory/schema.h"
 
 enum { CHUNK_ACCOUNTS = 1024, CHUNKS = 4096, CACHE_SLOTS = 4096, CACHE_KEY_MAX = 110 };
@@ -31,6 +31,10 @@ struct directory {
 
 /* Makes room in memory for an account. ERR_LIMIT: more than can be held. */
 err directory_account_new(struct directory *d, uint32_t number, struct directory_account **out);
+
+/* Every change: a transaction, with its row of the audit log. */
+err change_begin(struct directory *d, struct directory_change *c);
+err change_end(struct directory *d, const struct directory_change *c, err e);
 
 /* To be called after every change. */
 void directory_changed(struct directory *d);

@@ -116,6 +116,7 @@ err address_let_send(struct directory *d, const struct mailname *name)
 err address_delete(struct directory *d, const struct mailname *name)
 {
 	TRY(sql_run(with_name(d, DIRECTORY_target_remove, name)));
+	TRY(sql_run(with_name(d, DIRECTORY_forward_alias, name)));
 	return sql_run(with_name(d, DIRECTORY_address_remove, name));
 }
 
@@ -137,6 +138,10 @@ err target_delete(struct directory *d, const struct mailname *alias, const struc
 		*left = SIZE_MAX;
 		return OK;
 	}
+	st = with_name(d, DIRECTORY_forward_target, alias);
+	sql_bind_text(st, target->domain);
+	sql_bind_text(st, target->local);
+	TRY(sql_run(st));
 	st = with_name(d, DIRECTORY_target_count, alias);
 	TRY(sql_one(st));
 	*left = (size_t)sql_column_count(st, 0);
@@ -231,7 +236,7 @@ err target_check(
 		return refuse(c, FAIL(STATE), "an alias cannot lead to itself");
 	TRY(directory_find(d, target, '\0', &match));
 	if (match.kind == DIRECTORY_ELSEWHERE)
-		return refuse(c, FAIL(STATE), "mail cannot be forwarded to other servers: a target is not ours");
+		return OK; /* a forward: its target will be asked */
 	if (match.kind == DIRECTORY_INNER)
 		return refuse(c, FAIL(STATE), "a target is in a domain whose mailboxes are on an inner server");
 	if (match.kind == DIRECTORY_UNKNOWN || match.is_catch_all)

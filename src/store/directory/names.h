@@ -48,3 +48,7 @@ err target_delete(struct directory *d, const struct mailname *alias, const struc
 /* ABSENT: not ours or unknown; STATE: an alias to itself, or one that gives a login away. */
 err target_check(
 	struct directory *d, struct directory_change *c, const struct mailname *alias, const struct mailname *target);
+
+/* The forward that a target of another server is; nothing for one of ours. STATE: no such target is allowed here. */
+err forward_insert_for_alias(
+	struct directory *d, struct directory_change *c, const struct directory_new_alias *new, size_t target);

@@ -36,6 +36,19 @@ static const char *const migrations[] = {
 	"CREATE TABLE correspondent (account INTEGER NOT NULL, hash BIGINT NOT NULL, PRIMARY KEY (account, hash));",
 	/* domain.is_inner: its mailboxes are those of another server, which its route leads to. */
 	"ALTER TABLE domain ADD COLUMN is_inner INTEGER NOT NULL DEFAULT 0;",
+	/* forward: of an account, or, where that is 0, of the alias local@domain; to_domain and to_local are its target as it is
+	 * compared, target as it was written. hash is that of the code that was sent. asked: how many codes a target was sent
+	 * on that day. Numbers of forwards are never used twice: counter has the highest. */
+	"CREATE TABLE forward ("
+	" number INTEGER NOT NULL PRIMARY KEY, account BIGINT NOT NULL, domain TEXT NOT NULL, local TEXT NOT NULL,"
+	" to_domain TEXT NOT NULL, to_local TEXT NOT NULL, target TEXT NOT NULL, state INTEGER NOT NULL,"
+	" keeps INTEGER NOT NULL, hash BLOB, code_until BIGINT NOT NULL, tries INTEGER NOT NULL, failures INTEGER NOT "
+	"NULL,"
+	" failures_since BIGINT NOT NULL, reason TEXT NOT NULL, created BIGINT NOT NULL, confirmed BIGINT NOT NULL,"
+	" UNIQUE (account, domain, local, to_domain, to_local));"
+	"CREATE TABLE asked (target TEXT NOT NULL PRIMARY KEY, day BIGINT NOT NULL, count INTEGER NOT NULL);"
+	"CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"
+	"CREATE TABLE secret (name TEXT NOT NULL PRIMARY KEY, bytes BLOB NOT NULL);",
 };
 
 static const char *const operations[] = {

@@ -59,6 +59,9 @@ err spool_add_recipient(struct spool *spool, int64_t message, const struct spool
 	sql_bind_text(st, present(r->reason));
 	sql_bind_number(st, r->priority);
 	sql_bind_number(st, r->is_inner ? 1 : 0);
+	sql_bind_number(st, r->forward);
+	sql_bind_number(st, r->keeper);
+	sql_bind_text(st, present(r->sender));
 	TRY(sql_run(st));
 	if (r->state == SPOOL_DEFERRED && r->due < spool->due) /* out of a damaged spool */
 		spool->due = r->due;
@@ -114,7 +117,7 @@ err spool_read_message(struct sql_statement *st, struct spool_message *out)
 err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipient *out)
 {
 	struct spool_recipient r = { .due = sql_column_number(st, from + 9) };
-	uint64_t position, account, notify, state, attempts, is_inner;
+	uint64_t position, account, notify, state, attempts, is_inner, forward, keeper;
 	bool sound =
 		spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
 		spool_read_number(st, from + 1, UINT32_MAX, &account) &&
@@ -124,7 +127,10 @@ err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipi
 		spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
 		spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
 		spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
-		spool_read_text(st, from + 10, REASON_MAX, &r.reason) && spool_read_number(st, from + 11, 1, &is_inner);
+		spool_read_text(st, from + 10, REASON_MAX, &r.reason) && spool_read_number(st, from + 11, 1, &is_inner) &&
+		spool_read_number(st, from + 12, UINT32_MAX, &forward) &&
+		spool_read_number(st, from + 13, UINT32_MAX, &keeper) &&
+		spool_read_text(st, from + 14, ADDRESS_MAX, &r.sender);
 	if (!sound)
 		return FAIL(DAMAGED);
 	r.position = (unsigned)position;
@@ -133,6 +139,8 @@ err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipi
 	r.state = (enum spool_state)state;
 	r.is_inner = is_inner == 1;
 	r.attempts = (unsigned)attempts;
+	r.forward = (uint32_t)forward;
+	r.keeper = (uint32_t)keeper;
 	*out = r;
 	return OK;
 }
@@ -312,6 +320,7 @@ static void copy_recipient(struct arena *a, struct spool_recipient *r)
 	r->detail = arena_copy(a, r->detail);
 	r->orcpt = arena_copy(a, r->orcpt);
 	r->reason = arena_copy(a, r->reason);
+	r->sender = arena_copy(a, r->sender);
 }
 
 err spool_recipients(struct spool *spool, int64_t message, struct arena *a, struct spool_recipient **out, size_t *count)

@@ -28,7 +28,7 @@ static err read_diagnosis(struct sql_statement *st, int from, struct spool_diagn
 static err read_remote(struct sql_statement *st, int from, struct spool_remote *out)
 {
 	struct spool_remote r = { .due = sql_column_number(st, from + 7) };
-	uint64_t position, priority, notify, attempts, noted, is_inner;
+	uint64_t position, priority, notify, attempts, noted, is_inner, forward, keeper;
 	bool sound = spool_read_number(st, from, POSITIONS - 1, &position) &&
 		     spool_read_text(st, from + 1, DOMAIN_MAX, &r.domain) &&
 		     spool_read_number(st, from + 2, PRIORITY_MAX, &priority) &&
@@ -36,7 +36,10 @@ static err read_remote(struct sql_statement *st, int from, struct spool_remote *
 		     spool_read_number(st, from + 4, 15, &notify) &&
 		     spool_read_text(st, from + 5, ORCPT_MAX, &r.orcpt) &&
 		     spool_read_number(st, from + 6, UINT32_MAX, &attempts) &&
-		     spool_read_number(st, from + 13, 1, &noted) && spool_read_number(st, from + 14, 1, &is_inner);
+		     spool_read_number(st, from + 13, 1, &noted) && spool_read_number(st, from + 14, 1, &is_inner) &&
+		     spool_read_number(st, from + 15, UINT32_MAX, &forward) &&
+		     spool_read_number(st, from + 16, UINT32_MAX, &keeper) &&
+		     spool_read_text(st, from + 17, ADDRESS_MAX, &r.sender);
 	if (!sound)
 		return FAIL(DAMAGED);
 	TRY(read_diagnosis(st, from + 8, &r.last));
@@ -46,6 +49,8 @@ static err read_remote(struct sql_statement *st, int from, struct spool_remote *
 	r.attempts = (unsigned)attempts;
 	r.noted = noted == 1;
 	r.is_inner = is_inner == 1;
+	r.forward = (uint32_t)forward;
+	r.keeper = (uint32_t)keeper;
 	*out = r;
 	return OK;
 }
@@ -206,6 +211,14 @@ err spool_remote_defer(
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_defer);
 	sql_bind_number(st, due);
 	bind_diagnosis(st, why);
+	sql_bind_number(st, message);
+	sql_bind_number(st, position);
+	return sql_run(st);
+}
+
+err spool_remote_keep(struct spool *spool, int64_t message, unsigned position)
+{
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_keep);
 	sql_bind_number(st, message);
 	sql_bind_number(st, position);
 	return sql_run(st);

@@ -17,6 +17,8 @@ struct spool_remote {
 	struct spool_diagnosis last;
 	bool noted; /* a delay notice was made */
 	bool is_inner;
+	uint32_t forward, keeper;
+	str sender; /* of a forward */
 };
 
 /* Calls row() for each; strings are valid during the call, which may not use the spool. A failure of row() ends it. */
@@ -56,6 +58,8 @@ err spool_remote_defer(
 	struct spool *spool, int64_t message, unsigned position, int64_t due, const struct spool_diagnosis *why);
 /* The attempt did not work and there is to be no other until an administrator has looked at it. */
 err spool_remote_hold(struct spool *spool, int64_t message, unsigned position, const struct spool_diagnosis *why);
+/* It cannot be forwarded: from now on it waits for the mailbox of its keeper, which it must have. */
+err spool_remote_keep(struct spool *spool, int64_t message, unsigned position);
 /* A delay notice was made. */
 err spool_remote_note(struct spool *spool, int64_t message, unsigned position);
 

@@ -62,6 +62,10 @@ static const char *const migrations[] = {
 	"ALTER TABLE message ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;",
 	/* For a domain of ours whose mailboxes are on an inner server. */
 	"ALTER TABLE recipient ADD COLUMN is_inner INTEGER NOT NULL DEFAULT 0;",
+	/* What is forwarded: by which forward, who gets it when it cannot leave, and the sender that it leaves with. */
+	"ALTER TABLE recipient ADD COLUMN forward INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN keeper INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE recipient ADD COLUMN sender TEXT NOT NULL DEFAULT '';",
 };
 /* clang-format on */
 

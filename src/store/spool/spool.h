@@ -68,6 +68,12 @@ struct spool_recipient {
 	str reason;        /* of the last failed attempt */
 	unsigned priority; /* SPOOL_REMOTE: the lower first */
 	bool is_inner;     /* SPOOL_REMOTE: its domain is ours, its mailbox on an inner server */
+	uint32_t forward;  /* by which it is sent there or came back; 0: none */
+	uint32_t keeper;   /* forwarded: the account that gets it when it cannot leave; 0: somebody has it */
+	str sender;        /* forwarded: the sender that it leaves with */
+	/* Of the envelope, before it is stored: */
+	str mark;                  /* in the header, by which it is known when it comes again */
+	bool is_alone, is_consent; /* see ipc/directory_queue.def */
 };
 
 /* Opens queue.db or makes it, after an unclean end with a look whether it is sound. A damaged one is renamed to

@@ -5,6 +5,7 @@
 
 #include "fake_service.h"
 #include "role/filter/author.h"
+#include "role/filter/marks.h"
 #include "role/filter/nature.h"
 #include "role/filter/role.h"
 
@@ -58,8 +59,13 @@ static void test_nature(void **state)
 {
 	static const struct {
 		const char *header;
-		bool automatic, tls_optional;
+		bool automatic, tls_optional, spam_flag;
 	} natures[] = {
+		{ "X-Spam-Flag: YES\r\n", false, false, true },
+		{ "x-spam-flag:\r\n yes (score 9)\r\n", false, false, true },
+		{ "X-Spam-Flag: NO\r\nX-Spam-Status: Yes\r\n", false, false, false },
+		{ "X-Spam-Flag: YES\r\nX-Spam-Flag: NO\r\n", false, false, true },
+		{ "Subject: x\r\n\r\nX-Spam-Flag: YES\r\n", false, false, false },
 		{ "Subject: x\r\n\r\nAuto-Submitted: auto-replied\r\n", false, false },
 		{ "Auto-Submitted: no\r\n", false, false },
 		{ "Auto-Submitted: no (really)\r\n", false, false },
@@ -76,8 +82,31 @@ static void test_nature(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(natures); i++) {
 		struct nature n = nature_read(str_of(natures[i].header));
-		if (n.automatic != natures[i].automatic || n.tls_optional != natures[i].tls_optional)
-			fail_msg("%s: got %d %d", natures[i].header, n.automatic, n.tls_optional);
+		if (n.automatic != natures[i].automatic || n.tls_optional != natures[i].tls_optional ||
+			n.spam_flag != natures[i].spam_flag)
+			fail_msg("%s: got %d %d %d", natures[i].header, n.automatic, n.tls_optional, n.spam_flag);
+	}
+}
+
+static void test_marks(void **state)
+{
+	static const struct {
+		const char *header, *marks, *found;
+	} headers[] = {
+		{ "Siegel-Forward: AAAAAAAA\r\nSubject: x\r\n", "AAAAAAAA", "" },
+		{ "Siegel-Forward: BBBBBBBB\r\nSiegel-Forward: AAAAAAAA\r\n", "AAAAAAAA", "AAAAAAAA" },
+		{ "Siegel-Forward: X\r\nsiegel-forward:\r\n C\r\n\tA  B\r\n", "A B", "A B" },
+		{ "Siegel-Forward: X\r\nSiegel-Forward: A A a\r\n", "A B", "A" },
+		{ "Siegel-Forward: X\r\nSiegel-Forward: AB\r\n", "A B", "" },
+		{ "Siegel-Forward: X\r\n\r\nSiegel-Forward: A\r\n", "A", "" },
+		{ "Siegel-Forward: X\r\nSiegel-Forward: A\r\n", "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(headers); i++) {
+		char room[100];
+		struct buf found = BUF_ON(room);
+		marks_find(str_of(headers[i].header), str_of(headers[i].marks), &found);
+		check_str(headers[i].header, buf_str(&found), str_of(headers[i].found));
 	}
 }
 
@@ -183,13 +212,58 @@ static void test_long_header(void **state)
 	end();
 }
 
+#define REPORT                                                                                               \
+	"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n"       \
+	"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n" \
+	"Diagnostic-Code: smtp; 550 \x07no\r\n\r\n--b--\r\n"
+
+/* Nobody logged in: nothing is asked of directory, and what the question wants is said. */
+static void test_of_strangers(void **state)
+{
+	static const struct {
+		const char *name, *message;
+		bool gateway, returns, spam, undelivered;
+		const char *report;
+	} strangers[] = {
+		{ "spam of a gateway", "X-Spam-Flag: YES\r\n\r\n", true, false, true, false, "" },
+		{ "of anybody", "X-Spam-Flag: YES\r\n\r\n", false, false, false, false, "" },
+		{ "a report", REPORT, false, true, false, true, "5.1.1 smtp; 550  no" },
+		{ "a report that nobody wants", REPORT, false, false, false, false, "" },
+	};
+	(void)state;
+	start();
+	for (uint32_t i = 0; i < COUNT(strangers); i++) {
+		int fd = memfd_create("message", MFD_CLOEXEC);
+		size_t n = strlen(strangers[i].message);
+		assert_int_equal(write(fd, strangers[i].message, n), n);
+		const struct msg_judge m = { .body = fd,
+			.size = n,
+			.sender = S(""),
+			.gateway = strangers[i].gateway,
+			.returns = strangers[i].returns,
+			.marks = S("") };
+		check_err("judge", msg_send_judge(&queue, i, &m), ERR_NONE);
+		close(fd);
+		struct msg_judged judged = { .code = 0 };
+		fake_service_turn(&fake, 5);
+		check_err(strangers[i].name, msg_expect_judged(&queue, &judged), ERR_NONE);
+		assert_int_equal(judged.code, 250);
+		check_str(strangers[i].name, judged.report, str_of(strangers[i].report));
+		if (judged.spam != strangers[i].spam || judged.undelivered != strangers[i].undelivered)
+			fail_msg("%s: got %d %d", strangers[i].name, judged.spam, judged.undelivered);
+	}
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_authors),
 		cmocka_unit_test(test_nature),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_judgements),
 		cmocka_unit_test(test_long_header),
+		cmocka_unit_test(test_of_strangers),
 	};
 	return cmocka_run_group_tests_name("role/filter", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ struct job {
 	uint64_t number;
 	struct number transaction;
 	unsigned targets[200];
-	char destination[64], address[64];
+	char destination[64], address[64], sender[80];
 	size_t count, size;
 	bool more, inner, requires_tls, tls_optional;
 };
@@ -49,6 +49,7 @@ __attribute__((unused)) static void read_job(struct job *out)
 		.tls_optional = m.tls_optional };
 	memcpy(out->transaction.bytes, m.transaction.p, NUMBER_BYTES);
 	copy(out->destination, sizeof out->destination, m.destination);
+	copy(out->sender, sizeof out->sender, m.sender);
 	str records = m.targets;
 	while (msg_next_target(&records, &house.scratch, &t, &e)) {
 		copy(out->address, sizeof out->address, t.address);
