@@ -206,9 +206,10 @@ STAGES = [
 
 
 # Files that take so long that they are begun first, the longest one in front.
-LONG = ("test/integration/test_tls_keys.py", "test/integration/test_resolver.py", "test/confinement/test_breakout.py",
-        "test/crash/test_kill.py", "test/integration/test_sender.py", "test/integration/test_supervisor.py",
-        "test/integration/test_peers.py", "test/integration/test_logins.py", "test/integration/test_smtp_attacks.py")
+LONG = ("test/crash/test_power_cut.py", "test/integration/test_tls_keys.py", "test/confinement/test_breakout.py",
+        "test/integration/test_resolver.py", "test/crash/test_kill.py", "test/integration/test_sender.py",
+        "test/integration/test_supervisor.py", "test/integration/test_peers.py", "test/integration/test_logins.py",
+        "test/integration/test_smtp_attacks.py")
 # Files in several runs: the words of each.
 PARTS = {
     "test/integration/test_resolver.py": (("-k", "no_dns"), ("-k", "not no_dns")),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys and certificates for tests, and the search for a private key in the memory of processes."""
 import base64
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -12,7 +13,7 @@ ALGORITHMS = {
     "ed25519": ["-newkey", "ed25519"],
 }
 SECRET = {"priv", "privateExponent", "prime1", "prime2", "exponent1", "exponent2", "coefficient"}
-PIECE = 16
+PIECE, STRETCH = 16, 1 << 16
 
 
 def openssl(*words, input=None, check=True):
@@ -84,5 +85,17 @@ def memory(pid):
                 continue  # it went meanwhile, or is the kernel's
 
 
-def is_found(pid, wanted):
-    return any(piece in region for region in memory(pid) for piece in wanted)
+def is_found(pid, wanted, clean={}):
+    """clean: for each set of pieces the digests of stretches that hold none of them. Most of what a process has in memory another
+    one has too, and has a moment later: that is searched once."""
+    known = clean.setdefault(frozenset(wanted), set())
+    for region in memory(pid):
+        for at in range(0, len(region), STRETCH):
+            stretch = region[at:at + STRETCH + PIECE - 1]  # so that no piece falls between two
+            digest = hashlib.sha256(stretch).digest()
+            if digest in known:
+                continue
+            if any(piece in stretch for piece in wanted):
+                return True
+            known.add(digest)
+    return False
