@@ -163,7 +163,8 @@ static void test_expires(void **state)
 	mailbox_open(&anna, 7);
 	while (anna.got < 2)
 		mailbox_fetch_all(&anna, true, NULL);
-	assert_true(has(S("Action: failed\r\nStatus: 4.4.1")));
+	if (!has(S("Action: failed\r\nStatus: 4.4.1")))
+		fail_msg("not what was wanted:\n%.*s", ARG(anna.body));
 	house_close();
 }
 

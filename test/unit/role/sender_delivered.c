@@ -11,15 +11,34 @@
 enum { BYTES = 16 << 10, JOBS = 100 };
 
 static struct fake_service fake;
+static struct sender sender;
 static int memory = -1;
+
+static struct sender *begin_without(void)
+{
+	sender = (struct sender){ .service = fake_service_start(&fake) };
+	pthread_mutex_init(&sender.lock, NULL);
+	return &sender;
+}
 
 /* A process begins: it has nothing but that memory. */
 static struct sender *begin(void)
 {
-	struct service *s = fake_service_start(&fake);
-	sender_prepare(s);
-	sender_file(s, S("delivered"), fcntl(memory, F_DUPFD_CLOEXEC, 0));
-	return s->state;
+	struct sender *s = begin_without();
+	delivered_open(s, fcntl(memory, F_DUPFD_CLOEXEC, 0));
+	return s;
+}
+
+/* It is killed: what it knew is gone. */
+static void end(void)
+{
+	for (struct job *j = sender.jobs, *next; j != NULL; j = next) {
+		struct arena *a = j->arena;
+		next = j->next_all;
+		arena_free(&a);
+	}
+	pthread_mutex_destroy(&sender.lock);
+	fake_service_end(&fake);
 }
 
 static struct job *job_new(struct sender *s, uint64_t number)
@@ -71,15 +90,14 @@ static void test_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(left(begin()), 0);
-	fake_service_end(&fake);
+	end();
 	/* And no memory at all. */
-	sender_prepare(fake_service_start(&fake));
-	struct sender *s = fake.service.state;
+	struct sender *s = begin_without();
 	struct job *j = job_new(s, 1);
 	deliver(j, 0, false, false);
 	delivered_forget(j);
 	assert_null(j->slot);
-	fake_service_end(&fake);
+	end();
 }
 
 static void test_left_behind(void **state)
@@ -92,7 +110,7 @@ static void test_left_behind(void **state)
 	deliver(untold, 0, false, true);
 	assert_null(untouched->slot);
 	delivered_forget(told);
-	fake_service_end(&fake);
+	end();
 
 	s = begin();
 	assert_int_equal(left(s), 1);
@@ -110,13 +128,13 @@ static void test_left_behind(void **state)
 		assert_true(o->dsn == (i == 0) && o->final == (i == 1));
 	}
 	/* It stays until it is stored, however many die. */
-	fake_service_end(&fake);
+	end();
 	s = begin();
 	assert_int_equal(left(s), 1);
 	delivered_forget(s->jobs);
-	fake_service_end(&fake);
+	end();
 	assert_int_equal(left(begin()), 0);
-	fake_service_end(&fake);
+	end();
 }
 
 static void test_more_than_there_is_room_for(void **state)
@@ -138,9 +156,9 @@ static void test_more_than_there_is_room_for(void **state)
 		for (unsigned i = 0; i < JOBS && round == 0; i++)
 			delivered_forget(jobs[i]);
 	}
-	fake_service_end(&fake);
+	end();
 	assert_int_equal(left(begin()), kept);
-	fake_service_end(&fake);
+	end();
 }
 
 /* A process that was taken over may have written anything. What is believed keeps within its bounds. */
@@ -161,13 +179,11 @@ static void test_rubbish(void **state)
 			for (size_t i = 0; i < j->count; i++)
 				assert_true(j->targets[i].recipient <= UINT16_MAX && j->targets[i].answered);
 		}
-		while (s->jobs != NULL) {
-			delivered_forget(s->jobs);
-			s->jobs = s->jobs->next_all;
-		}
-		fake_service_end(&fake);
+		for (struct job *j = s->jobs; j != NULL; j = j->next_all)
+			delivered_forget(j);
+		end();
 		assert_int_equal(left(begin()), 0);
-		fake_service_end(&fake);
+		end();
 	}
 }
 
