@@ -30,13 +30,15 @@ PYTHON = "/usr/bin/python3"  # Debian's, since Debian's pytest belongs to it
 SUMMARY = "b-summary.tsv"  # stage, passed, failed, skipped, seconds
 HARD_LIMIT = 38 * 60  # seconds for all stages; what has not begun by then fails
 
-#    folder      compiler  meson options                                            what is built; nothing: all
+# Sanitizers are run with fewer optimizations, which compile sooner; with these some warnings are wrong, and the other builds have them.
+CHECKED = ["-Doptimization=1", "-Dwerror=false"]
+#    folder      compiler  meson options                                        what is built; nothing: all
 BUILDS = {
-    "b":       ("gcc",   [],                                                    []),
-    "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined", "-Doptimization=1"], []),
-    "b-clang": ("clang", [],                                                    []),
-    "b-fuzz":  ("clang", ["-Dfuzzing=true"],                                    []),
-    "b-tsan":  ("clang", ["-Db_sanitize=thread", "-Doptimization=1"],           ["programs"]),
+    "b":       ("gcc",   [],                                                []),
+    "b-asan":  ("gcc",   ["-Db_sanitize=address,undefined", *CHECKED],      []),
+    "b-clang": ("clang", [],                                                []),
+    "b-fuzz":  ("clang", ["-Dfuzzing=true"],                                []),
+    "b-tsan":  ("clang", ["-Db_sanitize=thread", *CHECKED],                 ["programs"]),
 }
 
 SANITIZER_SETTINGS = {
