@@ -117,6 +117,10 @@ static void check_records(str records)
 #define ANY any_of_queue_sender
 #include "ipc/any_message.h"
 
+#define SPOKEN "ipc/directory_sender.def"
+#define ANY any_of_directory_sender
+#include "ipc/any_message.h"
+
 /* A new one goes to the end, so that the kept inputs mean what they meant. */
 static void (*const conversations[])(struct frame *f) = {
 	any_of_admin,
@@ -142,6 +146,7 @@ static void (*const conversations[])(struct frame *f) = {
 	any_of_asker_keyring,
 	any_of_ledger_fetcher,
 	any_of_sender_ledger,
+	any_of_directory_sender,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
