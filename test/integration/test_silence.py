@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Very many destinations accept a connection and stay silent. Mail for one that answers, and was never heard of before, is
 not held up by them, and what remembers them all stays small. 2,000 by default; SILENT_MANY=10000 is what `make test-long`
-does, where the delay is held to the second that it may be."""
+does, where the delay is held to the second that it may be. Nor does mail for very many hold up what one writes to another."""
 import os
 import pathlib
 import re
@@ -18,6 +18,9 @@ from harness.smtp import Smtp
 MANY = int(os.environ.get("SILENT_MANY", "2000"))
 CONNECTIONS = 1000  # the sender's, by default
 TOGETHER = 20       # recipients of one message; with more it would be bulk
+SESSIONS = 200      # those of them that may have been greeted
+BULK = 1500         # in messages with as many recipients as one may have
+EACH = 100
 PATIENCE = 60       # seconds; the greeting of a silent one is waited for far longer
 EXTRA = 1.0         # seconds
 MEMORY_MAX_MIB = 200
@@ -33,12 +36,12 @@ MESSAGE = b"From: anna@example.test\r\nSubject: out\r\nDate: Mon, 1 Jan 2024 00:
 
 
 class Sink(socketserver.ThreadingTCPServer):
-    """A server that takes mail, and knows when it came and for whom."""
+    """A server that takes mail, and knows when it came and for whom; but bulk not before its release."""
     allow_reuse_address = daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 2048
 
     def __init__(self):
-        self.came = {}
+        self.came, self.held, self.release = {}, set(), threading.Event()
         super().__init__((ANSWERING, 0), Session)
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -53,6 +56,9 @@ class Session(socketserver.StreamRequestHandler):
             if verb.startswith(b"RCPT"):
                 recipients.append(re.search(rb"<(.*)>", line)[1].decode())
             if verb.startswith(b"DATA"):
+                if any("bulk" in recipient for recipient in recipients):
+                    self.server.held.add(recipients[0])
+                    self.server.release.wait(PATIENCE * 2)
                 self.wfile.write(b"354 go on\r\n")
                 while self.rfile.readline() not in (b".\r\n", b""):
                     pass
@@ -143,3 +149,21 @@ def test_silent_destinations():
     assert all(size < MEMORY_MAX_MIB for size in sizes.values()), sizes
     if "SILENT_MANY" in os.environ:
         assert max(amid) <= max(before) + EXTRA, "those that are silent hold up the others"
+
+
+def test_bulk():
+    sink = Sink()
+    with Dns(ZONES) as dns, Server(settings=[*SETTINGS, *dns.settings(), f"sender.smtp_port={sink.port}"]) as server:
+        server.account("kx-anna")
+        client = Smtp.to(server, "submissions")
+        assert client.login("kx-anna", PASSWORD).code == 235
+        for first in range(0, BULK, EACH):
+            submit(client, *(f"you@bulk{number}.answers.test" for number in range(first, first + EACH)))
+        server.wait_for(lambda: len(sink.held) >= SESSIONS / 2, timeout=2 * PATIENCE)
+        single = [delay(server, client, sink, f"you@single{number}.answers.test") for number in range(5)]
+        held = len(sink.held)
+        sink.release.set()
+        server.wait_for(lambda: len(sink.came) == BULK + len(single), timeout=2 * PATIENCE)
+        client.close()
+    print(f"{held} messages of a bulk of {BULK} under way, none of them taken. Until a single message was there, ms: {shown(single)}")
+    assert held <= SESSIONS * 3 / 4, "mail for many holds more than three quarters of the sessions"

@@ -96,6 +96,7 @@ static err send_job(struct remote *r, const struct parcel *p)
 		.inner = is_inner(p),
 		.more = mail->waiting[SCHEDULE_SINGLE].count + mail->waiting[SCHEDULE_BULK].count > 1 ||
 			mail->more[SCHEDULE_SINGLE] || mail->more[SCHEDULE_BULK],
+		.bulk = p->priority == SCHEDULE_BULK,
 		.file = -1,
 	};
 	TRY(add_targets(r, p, &records));

@@ -25,7 +25,7 @@ struct schedule {
 	struct destination *unused[NAME_ROOMS];
 	size_t count;
 	struct schedule_ring ready[SCHEDULE_PRIORITIES][SCHEDULE_STANDINGS], dialled;
-	size_t capacity, out[SCHEDULE_STANDINGS], bulk_out;
+	size_t capacity, out[SCHEDULE_STANDINGS], bulk_out[SCHEDULE_STANDINGS];
 	unsigned turn, standing_turn[SCHEDULE_PRIORITIES];
 	struct destination **heap;
 	size_t heap_n;
@@ -141,6 +141,8 @@ static void set_standing(struct schedule *s, struct destination *d, enum schedul
 	ring_remove(&s->dialled, d, DIALLED);
 	s->out[d->standing] -= d->out;
 	s->out[standing] += d->out;
+	s->bulk_out[d->standing] -= d->bulk_out;
+	s->bulk_out[standing] += d->bulk_out;
 	d->standing = standing;
 	if (standing == SCHEDULE_PROVEN && d->limit < FIRST_LIMIT)
 		d->limit = FIRST_LIMIT;
@@ -254,6 +256,7 @@ void schedule_forget(struct schedule *s, struct destination *d)
 	ring_remove(&s->dialled, d, DIALLED);
 	heap_remove(s, d);
 	s->out[d->standing] -= d->out;
+	s->bulk_out[d->standing] -= d->bulk_out;
 	s->count--;
 	d->same_bucket = s->unused[d->name_room];
 	s->unused[d->name_room] = d;
@@ -295,14 +298,23 @@ static bool has_room(const struct schedule *s, enum schedule_standing standing)
 	return standing != SCHEDULE_SLOW || s->out[SCHEDULE_SLOW] < share(s->capacity, 1, 4);
 }
 
+/* What one writes to another finds room, also for whom nobody has heard of, whatever is sent to many. */
+static bool has_room_for(const struct schedule *s, enum schedule_standing standing, enum schedule_priority p)
+{
+	size_t unproven = s->bulk_out[SCHEDULE_FRESH] + s->bulk_out[SCHEDULE_SLOW];
+	if (p == SCHEDULE_BULK && s->bulk_out[SCHEDULE_PROVEN] + unproven >= share(s->capacity, 3, 4))
+		return false;
+	if (p == SCHEDULE_BULK && standing != SCHEDULE_PROVEN && unproven >= share(s->capacity, 3, 8))
+		return false;
+	return has_room(s, standing);
+}
+
 static struct destination *take_turn(struct schedule *s, enum schedule_priority p)
 {
-	if (p == SCHEDULE_BULK && s->bulk_out >= share(s->capacity, 3, 4))
-		return NULL;
 	for (unsigned i = 0; i < SCHEDULE_STANDINGS; i++) {
 		enum schedule_standing standing = (s->standing_turn[p] + i) % SCHEDULE_STANDINGS;
 		const struct schedule_ring *r = &s->ready[p][standing];
-		if (r->first == NULL || !has_room(s, standing))
+		if (r->first == NULL || !has_room_for(s, standing, p))
 			continue;
 		s->standing_turn[p] = (standing + 1) % SCHEDULE_STANDINGS;
 		return standing == SCHEDULE_FRESH && s->turn % OLDEST_TURN == 0 ? r->last : r->first;
@@ -331,7 +343,8 @@ void schedule_sent(struct schedule *s, struct destination *d, enum schedule_prio
 	d->out++;
 	d->sent = now;
 	s->out[d->standing]++;
-	s->bulk_out += p == SCHEDULE_BULK;
+	s->bulk_out[d->standing] += p == SCHEDULE_BULK;
+	d->bulk_out += p == SCHEDULE_BULK;
 	leave_rings(s, d); /* to the end of the row */
 	if (d->standing == SCHEDULE_FRESH && !d->place[DIALLED].in)
 		ring_add(&s->dialled, d, DIALLED, false);
@@ -342,7 +355,8 @@ void schedule_ended(struct schedule *s, struct destination *d, enum schedule_pri
 {
 	d->out--;
 	s->out[d->standing]--;
-	s->bulk_out -= p == SCHEDULE_BULK;
+	s->bulk_out[d->standing] -= p == SCHEDULE_BULK;
+	d->bulk_out -= p == SCHEDULE_BULK;
 	if (d->out == 0)
 		ring_remove(&s->dialled, d, DIALLED);
 	settle(s, d, now);
@@ -351,9 +365,10 @@ void schedule_ended(struct schedule *s, struct destination *d, enum schedule_pri
 int64_t schedule_recall_at(const struct schedule *s)
 {
 	const struct destination *d = s->dialled.first;
-	bool waits = s->ready[SCHEDULE_SINGLE][SCHEDULE_FRESH].first != NULL ||
-		     s->ready[SCHEDULE_BULK][SCHEDULE_FRESH].first != NULL;
-	return d != NULL && waits && !has_room(s, SCHEDULE_FRESH) ? d->sent + SILENT_MS : INT64_MAX;
+	bool waits = false;
+	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++)
+		waits |= s->ready[p][SCHEDULE_FRESH].first != NULL && !has_room_for(s, SCHEDULE_FRESH, p);
+	return d != NULL && waits ? d->sent + SILENT_MS : INT64_MAX;
 }
 
 struct destination *schedule_recall(struct schedule *s, int64_t now)

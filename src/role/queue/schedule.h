@@ -6,7 +6,8 @@
  * busy. One that has answered lately is PROVEN. One that has not been tried is FRESH and gets one job; the youngest goes
  * first, so that a thousand silent ones do not stand in the way of one that comes after them. One that failed, or was
  * silent while others waited, is SLOW. FRESH and SLOW ones together hold at most half of all jobs, SLOW ones a quarter.
- * Bulk mail comes after single mail, but is given every eighth turn, and never has more than three quarters of all jobs. */
+ * Bulk mail comes after single mail, but is given every eighth turn, and never has more than three quarters of all jobs, nor
+ * of those that FRESH and SLOW ones may have. */
 #pragma once
 #include "base/arena.h"
 #include "base/hash.h"
@@ -31,7 +32,7 @@ struct destination {
 		place[SCHEDULE_PRIORITIES + 1]; /* in the rings of the ready; the last: among those dialled */
 	enum schedule_standing standing;
 	bool has[SCHEDULE_PRIORITIES]; /* mail that may go now */
-	unsigned out, limit, streak;
+	unsigned out, bulk_out, limit, streak;
 	unsigned failures, pauses;
 	int64_t paused_until, proven_until, sent;
 	int64_t due; /* when the caller wants it back; INT64_MAX: not */

@@ -121,7 +121,7 @@ static const struct peer_kind directory_kind = { .name = "directory", .hear = di
 
 void callouts_attach(struct sender *s, int fd)
 {
-	s->directories++; /* what an earlier one asked nobody waits for */
+	s->directories++;                     /* what an earlier one asked nobody waits for */
 	IGNORE(peer_open(&s->directory, fd)); /* where it fails the supervisor brings another */
 }
 

@@ -22,6 +22,9 @@ struct connection {
 	struct connection *next, *before; /* of its destination */
 	struct connection *next_greeted;  /* waits for a thread; or has come back from one */
 	struct connection *next_idle;
+	struct connection *next_lingering, *before_lingering; /* of all that wait for mail; guarded by sender.lock */
+	unsigned rank;                                        /* whose turn it is to get a thread */
+	bool bulk, yields;   /* what it carries or carried last; others need its thread: guarded by sender.lock */
 	struct arena *arena; /* it lives in it */
 	struct sender *sender;
 	struct destination *destination;
@@ -61,6 +64,17 @@ void connection_free(struct connection *c);
 /* Gives a greeted connection to a thread, as soon as one is free. */
 void threads_give(struct connection *c);
 err threads_init(struct sender *s);
+/* Who gets a thread, and who gives it up. turns.c; sender.lock is held. */
+void turns_add(struct connection *c);
+/* NULL: nobody may have one now. */
+struct connection *turns_next(struct sender *s);
+/* The connection has got a job, or (NULL) its session has ended. */
+void turns_job(struct connection *c, const struct job *j);
+bool turns_may_linger(const struct connection *c);
+void turns_linger(struct connection *c);
+void turns_linger_end(struct connection *c);
+/* One that only waits for mail is asked to end, for those that have mail. */
+void turns_make_room(struct sender *s);
 /* For the session: the next job for this connection, or NULL when it should end. Waits for `linger` at most. */
 struct job *threads_next_job(struct connection *c, int64_t linger);
 /* For the session: this job has ended. Any thread. */

@@ -135,14 +135,18 @@ static enum security_wish wish_of(const struct job *j)
 	return j->tls_optional ? WISH_DELIVER : WISH_NOTHING;
 }
 
+/* What one writes to another goes before mail for many. */
 static void append(struct destination *d, struct job *j)
 {
-	j->next = NULL;
-	if (d->last != NULL)
-		d->last->next = j;
-	else
-		d->first = j;
-	d->last = j;
+	struct job **at = &d->first;
+	if (d->last != NULL && (j->bulk || !d->last->bulk))
+		at = &d->last->next;
+	while (*at != NULL && (j->bulk || !(*at)->bulk))
+		at = &(*at)->next;
+	j->next = *at;
+	*at = j;
+	if (j->next == NULL)
+		d->last = j;
 	d->waiting++;
 }
 

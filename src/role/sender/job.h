@@ -64,7 +64,7 @@ struct job {
 	uint64_t size;
 	enum smtp_body body;
 	enum smtp_return ret;
-	bool utf8, requires_tls, tls_optional, more;
+	bool utf8, requires_tls, tls_optional, more, bulk;
 	bool inner;              /* the domain is ours: only its own route leads there */
 	struct callout *callout; /* it is no mail but a question; or NULL */
 	struct target *targets;

@@ -272,6 +272,7 @@ static err on_job(struct sender *s, const struct msg_job *m, uint32_t tag)
 		.tls_optional = m->tls_optional && !m->requiretls, /* RFC 8689 4.1 */
 		.inner = m->inner,
 		.more = m->more,
+		.bulk = m->bulk,
 		.file = m->file };
 	err e = read_job(j, m);
 	if (failed(e)) {

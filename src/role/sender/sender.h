@@ -51,7 +51,8 @@ struct sender {
 	struct loop_watch wake_watch;
 	struct connection *greeted_first, *greeted_last, *ended;
 	struct job *done;
-	size_t threads, threads_idle;
+	size_t threads, threads_idle, bulk_sessions;
+	struct connection *lingering, *lingering_last; /* the longest first */
 	struct probe *probes;
 	struct tls_results *results; /* guarded by lock */
 	struct loop_timer results_timer;

@@ -25,15 +25,12 @@ static bool has_news(const struct sender *s) { return s->done != NULL || s->ende
 
 static struct connection *take_greeted(struct sender *s)
 {
+	struct connection *c;
 	pthread_mutex_lock(&s->lock);
 	s->threads_idle++;
-	while (s->greeted_first == NULL)
+	while ((c = turns_next(s)) == NULL)
 		pthread_cond_wait(&s->greeted, &s->lock);
 	s->threads_idle--;
-	struct connection *c = s->greeted_first;
-	s->greeted_first = c->next_greeted;
-	if (s->greeted_first == NULL)
-		s->greeted_last = NULL;
 	pthread_mutex_unlock(&s->lock);
 	return c;
 }
@@ -46,6 +43,7 @@ static void *work(void *to)
 		session_run(c);
 		pthread_mutex_lock(&s->lock);
 		bool woken = has_news(s);
+		turns_job(c, NULL);
 		c->next_greeted = s->ended;
 		s->ended = c;
 		pthread_mutex_unlock(&s->lock);
@@ -67,33 +65,20 @@ static bool start_thread(struct sender *s)
 	return failure == 0;
 }
 
-/* Somebody waits in a dialogue for what is asked: that goes first. The lock is held. */
-static void add_greeted(struct sender *s, struct connection *c)
-{
-	if (c->destination->asks) {
-		c->next_greeted = s->greeted_first;
-		s->greeted_first = c;
-	} else if (s->greeted_last != NULL) {
-		s->greeted_last->next_greeted = c;
-	} else {
-		s->greeted_first = c;
-	}
-	if (c->next_greeted == NULL)
-		s->greeted_last = c;
-}
-
 void threads_give(struct connection *c)
 {
 	struct sender *s = c->sender;
 	c->state = CONNECTION_SESSION;
-	c->next_greeted = NULL;
 	pthread_mutex_lock(&s->lock);
-	add_greeted(s, c);
+	turns_add(c);
 	/* Servers that are slow to take mail hold up no question. */
 	const size_t most = s->conf->sender.sessions_max + (c->destination->asks ? ASKING_THREADS : 0);
 	bool needed = s->threads_idle == 0 && s->threads < most;
 	s->threads += needed;
-	pthread_cond_signal(&s->greeted);
+	if (s->threads_idle > 0)
+		pthread_cond_signal(&s->greeted);
+	else if (!needed)
+		turns_make_room(s);
 	pthread_mutex_unlock(&s->lock);
 	if (needed && !start_thread(s)) {
 		pthread_mutex_lock(&s->lock);
@@ -135,11 +120,14 @@ static struct job *wait_for_job(struct connection *c, int64_t linger)
 	until.tv_sec += linger;
 	c->next_idle = c->destination->idle;
 	c->destination->idle = c;
+	turns_linger(c);
 	int status = 0;
-	while (c->given == NULL && status != ETIMEDOUT && !s->retiring)
+	while (c->given == NULL && status != ETIMEDOUT && !s->retiring && !c->yields)
 		status = pthread_cond_timedwait(&c->wake, &s->lock, &until);
 	struct job *j = c->given;
 	c->given = NULL;
+	c->yields = false;
+	turns_linger_end(c);
 	if (j == NULL)
 		leave_idle(c);
 	return j;
@@ -152,8 +140,10 @@ struct job *threads_next_job(struct connection *c, int64_t linger)
 	c->destination->dialling -= c->counted;
 	c->counted = false;
 	struct job *j = take_waiting(c);
-	if (j == NULL && linger > 0)
+	if (j == NULL && linger > 0 && turns_may_linger(c))
 		j = wait_for_job(c, linger);
+	if (j != NULL)
+		turns_job(c, j);
 	pthread_mutex_unlock(&s->lock);
 	return j;
 }

@@ -212,6 +212,19 @@ static void test_bulk_waits(void **state)
 	for (bulk = 0; give(0) != NULL;)
 		bulk++;
 	assert_int_equal(bulk, 75);
+	/* And three quarters of the half that those may have whom nobody has heard of: a single one goes at once. */
+	finish(NULL);
+	begin(NULL);
+	for (int i = 0; i < 80; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "bulk%d.test", i);
+		with_mail(name, SCHEDULE_BULK, 0);
+	}
+	for (bulk = 0; give(0) != NULL;)
+		bulk++;
+	assert_int_equal(bulk, 37);
+	const struct destination *d = with_mail("single.test", SCHEDULE_SINGLE, 0);
+	assert_ptr_equal(give(0), d);
 }
 
 static void test_idle(void **state)
