@@ -7,7 +7,7 @@
 
 enum {
 	PAUSE_BUDGET = 128 << 10, /* questions and verdicts, of which one frame each is full at most */
-	GROUP_MS = 40000,         /* for all questions of one group; `receiver` waits for a minute */
+	GROUP_MS = 30000,         /* the last question of a group begins by then; `receiver` waits for a minute */
 };
 
 struct pause {

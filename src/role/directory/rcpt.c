@@ -28,8 +28,7 @@ _Static_assert(TABLE >= 2 * TRANSACTION_RECIPIENTS_MAX && TRANSACTION_RECIPIENTS
 static bool is_same(const struct recipient *a, const struct recipient *b)
 {
 	return a->account == b->account && a->is_inner == b->is_inner && a->forward == b->forward &&
-	       str_eq(a->detail, b->detail) &&
-	       (a->account != 0 || str_eq_nocase(*a->address, *b->address));
+	       str_eq(a->detail, b->detail) && (a->account != 0 || str_eq_nocase(*a->address, *b->address));
 }
 
 /* FNV-1a over what is_same() compares; a flood of collisions is bounded by the recipients of one message. */

@@ -118,19 +118,20 @@ err spool_read_recipient(struct sql_statement *st, int from, struct spool_recipi
 {
 	struct spool_recipient r = { .due = sql_column_number(st, from + 9) };
 	uint64_t position, account, notify, state, attempts, is_inner, forward, keeper;
-	bool sound =
-		spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
-		spool_read_number(st, from + 1, UINT32_MAX, &account) &&
-		spool_read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
-		spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
-		spool_read_text(st, from + 4, DETAIL_MAX, &r.detail) && spool_read_number(st, from + 5, 15, &notify) &&
-		spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
-		spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
-		spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
-		spool_read_text(st, from + 10, REASON_MAX, &r.reason) && spool_read_number(st, from + 11, 1, &is_inner) &&
-		spool_read_number(st, from + 12, UINT32_MAX, &forward) &&
-		spool_read_number(st, from + 13, UINT32_MAX, &keeper) &&
-		spool_read_text(st, from + 14, ADDRESS_MAX, &r.sender);
+	bool sound = spool_read_number(st, from, RECIPIENTS_MAX - 1, &position) &&
+		     spool_read_number(st, from + 1, UINT32_MAX, &account) &&
+		     spool_read_text(st, from + 2, DOMAIN_MAX, &r.domain) &&
+		     spool_read_text(st, from + 3, ADDRESS_MAX, &r.address) &&
+		     spool_read_text(st, from + 4, DETAIL_MAX, &r.detail) &&
+		     spool_read_number(st, from + 5, 15, &notify) &&
+		     spool_read_text(st, from + 6, ORCPT_MAX, &r.orcpt) &&
+		     spool_read_number(st, from + 7, SPOOL_STATES - 1, &state) &&
+		     spool_read_number(st, from + 8, UINT32_MAX, &attempts) &&
+		     spool_read_text(st, from + 10, REASON_MAX, &r.reason) &&
+		     spool_read_number(st, from + 11, 1, &is_inner) &&
+		     spool_read_number(st, from + 12, UINT32_MAX, &forward) &&
+		     spool_read_number(st, from + 13, UINT32_MAX, &keeper) &&
+		     spool_read_text(st, from + 14, ADDRESS_MAX, &r.sender);
 	if (!sound)
 		return FAIL(DAMAGED);
 	r.position = (unsigned)position;

@@ -294,6 +294,29 @@ static void test_ends(void **state)
 	turn();
 }
 
+/* A sender that speaks out of its part is heard no more, and what it says of questions that nobody asked is nothing. */
+static void test_forged(void **state)
+{
+	(void)state;
+	struct channel c = smtp();
+	tell(1, CALLOUT_TAKEN, 250, 0);
+	tell(UINT32_MAX, CALLOUT_UNKNOWN, 550, 0);
+	group_mail(&c, 0);
+	group_rcpt(&c, S("a@inner.test"));
+	group_send(&c);
+	uint32_t tag = asked(S("a@inner.test"));
+	tell(tag + 1, CALLOUT_TAKEN, 250, 0);
+	check_str("another question's", verdicts(&c), S("nothing"));
+	const struct msg_ask m = {
+		.domain = S("inner.test"), .sender = S(""), .recipient = S("a@inner.test"), .deadline = 1000
+	};
+	check_err("ask", msg_send_ask(&sender, 1, &m), ERR_NONE);
+	check_str("its channel ends", verdicts(&c), S("250 2.1.0, 451 4.4.1"));
+	assert_null(house.role->sender);
+	channel_close(&c);
+	turn();
+}
+
 /* More questions than may be open, and all of a group that waits, one after the other. */
 static void test_many(void **state)
 {
@@ -341,6 +364,7 @@ int main(void)
 		TEST(test_inside),
 		TEST(test_unknown_is_kept),
 		cmocka_unit_test_setup_teardown(test_ends, start_impatient, end),
+		TEST(test_forged),
 		TEST(test_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

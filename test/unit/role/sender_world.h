@@ -146,7 +146,8 @@ static void connect_queue(struct world *w)
  * remembered, so that none of it counts as lost. */
 static void remember(const struct sender *sender)
 {
-	static struct sender all[100] __attribute__((used)); /* a compiler may not take what is never read for nothing */
+	static struct sender all[100]
+		__attribute__((used)); /* a compiler may not take what is never read for nothing */
 	static size_t count;
 	assert_true(count < COUNT(all));
 	all[count++] = *sender;
