@@ -2,6 +2,7 @@
 /* How the role begins and ends, and who talks to it. */
 #include "role/queue/queue.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "os/random.h"
@@ -66,6 +67,8 @@ static err start(struct service *s)
 {
 	struct queue *q = queue_of(s);
 	size_t memory = (size_t)s->conf->queue.memory_max;
+	/* What the writer's thread has read the loop frees: in one heap, so that it is there for both. */
+	mallopt(M_ARENA_MAX, 1);
 	q->pool.kept_max = memory / KEPT_SHARE;
 	q->pool.coming_max = memory - q->pool.kept_max;
 	q->disk.looked = INT64_MIN;
