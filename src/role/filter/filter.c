@@ -192,13 +192,13 @@ static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str s
 	j->open = 0;
 	j->since = clock_ms();
 	j->next = f->judgements;
-	look(f, m, start, &j->verdict);
 	f->judgements = j;
 	if (!ask_all(f, j, m, authors)) {
 		cannot_ask(f, tag);
 		forget(f, j);
 		return;
 	}
+	look(f, m, start, &j->verdict); /* in the memory in which the authors stand: they were asked for */
 	if (!f->timer.running)
 		loop_timer_start(f->service->loop, &f->timer, LOOK_MS, on_timer, f);
 }

@@ -255,6 +255,29 @@ static void test_of_strangers(void **state)
 	end();
 }
 
+/* The report is read in the memory in which the authors stood: they are asked for first. */
+static void test_report_of_an_account(void **state)
+{
+	static const char message[] = "From: a@b.test\r\n" REPORT;
+	struct msg_judged judged = { .code = 0 };
+	(void)state;
+	start();
+	int fd = memfd_create("message", MFD_CLOEXEC);
+	assert_int_equal(write(fd, message, sizeof message - 1), sizeof message - 1);
+	const struct msg_judge m = {
+		.body = fd, .size = sizeof message - 1, .sender = S(""), .account = 9, .returns = true, .marks = S("")
+	};
+	check_err("judge", msg_send_judge(&queue, 1, &m), ERR_NONE);
+	close(fd);
+	fake_service_turn(&fake, 5);
+	answer(hear_question("a@b.test"), true);
+	fake_service_turn(&fake, 5);
+	check_err("judged", msg_expect_judged(&queue, &judged), ERR_NONE);
+	assert_int_equal(judged.code, 250);
+	assert_true(judged.undelivered);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_judgements),
 		cmocka_unit_test(test_long_header),
 		cmocka_unit_test(test_of_strangers),
+		cmocka_unit_test(test_report_of_an_account),
 	};
 	return cmocka_run_group_tests_name("role/filter", tests, NULL, NULL);
 }
