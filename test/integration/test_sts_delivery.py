@@ -75,7 +75,11 @@ def zone():
             lines += [f"{domain} MX {10 + number} {host(domain, number)}", f"{host(domain, number)} A {address_of(kind)}"]
         lines += [f'_mta-sts.{domain} TXT "v=STSv1; id=1"'] if mode else []
         lines += [f"mta-sts.{domain} A {'127.0.0.1' if web else '127.0.3.99'}"]
-    return Zone("\n".join(lines) + "\n", INSECURE, ttl=0)
+    # A domain's own address is no exchanger where it names one (RFC 5321 5.1), or says that it has none (RFC 7505 3).
+    for domain, exchanger in (("only-mx", "MX 10 mx-only-mx"), ("null-mx", "MX 0 ."), ("no-mx", None)):
+        lines += [f"{domain} {exchanger}"] if exchanger else []
+        lines += [f"{domain} A {address_of('good')}"]
+    return Zone("\n".join(lines + ["mx-only-mx A 127.0.3.99"]) + "\n", INSECURE, ttl=0)
 
 
 def signed_zone(port, certificates):
@@ -148,13 +152,14 @@ def web_certificates(authority, folder, names):
 @pytest.fixture(name="world", scope="module")
 def _world(tmp_path_factory):
     names = [f"{name}.right.test" for name in CASES] + [f"{name}.signed.test" for name in DANE]
+    more = [f"{name}.right.test" for name in ("only-mx", "null-mx", "no-mx")]
     certificates = Certificates(tmp_path_factory.mktemp("hosts"), host="*.right.test")
     folder, authority = tmp_path_factory.mktemp("web"), Authority()
     right, wrong = web_certificates(authority, folder, names)
     trusted = folder / "authorities"
     trusted.write_text((certificates.folder / "ca.pem").read_text() + authority.certificate.read_text())
     listeners = {address_of(kind): kind for kind in KINDS}
-    with Postfix(*names, tls=(certificates, "good"), listeners=listeners) as postfix:
+    with Postfix(*names, *more, tls=(certificates, "good"), listeners=listeners) as postfix:
         zones = {"right.test": zone(), "signed.test": signed_zone(postfix.port, certificates)}
         with Dns(zones) as dns, Web(right) as web:
             web.certificates = wrong
@@ -238,6 +243,17 @@ def test_route_test(world):
     policy, one = world.server.objects("route", "test", "saved.signed.test")
     assert policy["mode"] == "enforce" and (one["sts"], one["action"], one["policy"]) == ("not named", "dane", "tlsa")
     assert world.server.objects("route", "test", "self.right.test", "--connect")[-1]["cause"] == "tls-failed"
+
+
+def test_only_exchangers(world):
+    """Mail goes to the hosts that the domain names, and to no other that would take it."""
+    world.send("only-mx.right.test", "null-mx.right.test", "no-mx.right.test")
+    assert world.wait("no-mx.right.test")[0] == "encrypted"
+    world.postfix.wait_for("to=<you@no-mx.right.test>", 60)
+    assert world.wait("only-mx.right.test")[0] == "refused"
+    entry = world.server.wait_for(lambda: [e for e in world.server.log("message_failed") if "null-mx" in e["destination"]], 90)[0]
+    assert entry["cause"] == "takes-no-mail"
+    assert not world.taken("only-mx.right.test") and not world.taken("null-mx.right.test")
 
 
 def test_new_id(world):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* domain add, remove, list, catch-all; what `siegel check` asks about them. */
 #include "os/clock.h"
+#include "role/directory/domains.h"
 #include "role/directory/verbs.h"
 #include "role/directory/words.h"
 #include "store/directory/listing.h"
@@ -25,6 +26,7 @@ void verb_domain_add(struct admin *a)
 	}
 	struct directory_change c = command_change(a, &w);
 	err e = directory_domain_add(role_of(a)->store, &c, &new);
+	domains_tell(role_of(a));
 	command_end(a, &c, e);
 }
 
@@ -38,6 +40,7 @@ void verb_domain_remove(struct admin *a)
 		return;
 	struct directory_change c = command_change(a, &w);
 	err e = directory_domain_remove(role_of(a)->store, &c, name);
+	domains_tell(role_of(a));
 	command_end(a, &c, e);
 }
 

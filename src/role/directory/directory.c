@@ -114,6 +114,7 @@ void directory_role_stop(struct service *s)
 	struct directory_role *r = s->state;
 	if (r->networks != NULL && r->store != NULL)
 		networks_flush(r->networks);
+	loop_timer_stop(s->loop, &r->domains_again);
 	sessions_free(r);
 	links_free(r);
 	local_users_free(&r->local_users);

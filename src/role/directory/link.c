@@ -4,6 +4,7 @@
 #include "os/fd.h"
 #include "os/random.h"
 #include "role/directory/alarm.h"
+#include "role/directory/domains.h"
 #include "role/directory/forward.h"
 #include "role/directory/local.h"
 #include "role/directory/session.h"
@@ -126,6 +127,12 @@ static err on_forward_news(struct link *l, const struct msg_forward_news *m, uin
 	(void)tag;
 	forward_returned(l->role, (uint32_t)m->forward, m->consent, m->reason);
 	return OK;
+}
+
+static err on_readdress(struct link *l, const struct msg_readdress *m, uint32_t tag)
+{
+	(void)tag;
+	return domains_readdress(l, m);
 }
 
 #define CONVERSATION "ipc/directory_queue.def"
@@ -256,6 +263,8 @@ static void tell(struct link *l)
 		r->callouts.sender = &l->peer.channel;
 	if (l->kind == LINK_MAILBOX)
 		quota_tell(l);
+	if (l->kind == LINK_QUEUE)
+		domains_tell(r);
 }
 
 static void link_new(struct directory_role *r, size_t kind, uint32_t account, int fd)

@@ -68,7 +68,7 @@ struct directory_role {
 	struct local_counts *local_counts; /* NULL: nobody sent yet */
 	struct frame *scratch;             /* for records */
 	char *records;                     /* DIRECTORY_RECORDS bytes */
-	struct loop_timer tidy;
+	struct loop_timer tidy, domains_again;
 	int64_t alarms_since; /* clock_ms() */
 	unsigned alarms_mailed;
 	char dummy_hash[DIRECTORY_HASH_MAX + 1]; /* of a password that nobody knows: for logins that nobody has */

@@ -3,7 +3,7 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "os/random.h"
-#include "role/queue/remote.h"
+#include "role/queue/home.h"
 
 #define CONVERSATION "ipc/queue_sender.def"
 #include "ipc/conversation.h"
@@ -93,7 +93,7 @@ static err send_job(struct remote *r, const struct parcel *p)
 		.utf8 = (m->row.flags & SPOOL_UTF8) != 0,
 		.requiretls = (m->row.flags & SPOOL_REQUIRETLS) != 0,
 		.tls_optional = (m->row.flags & SPOOL_TLS_OPTIONAL) != 0,
-		.inner = is_inner(p),
+		.inner = is_inner(p) || own_is_inner(r->q, destination_name(mail->destination)),
 		.more = mail->waiting[SCHEDULE_SINGLE].count + mail->waiting[SCHEDULE_BULK].count > 1 ||
 			mail->more[SCHEDULE_SINGLE] || mail->more[SCHEDULE_BULK],
 		.bulk = p->priority == SCHEDULE_BULK,
@@ -222,9 +222,10 @@ static int64_t tick(struct remote *r)
 	return next;
 }
 
+/* Nothing leaves before it is known what must not. */
 static bool may_give(const struct remote *r)
 {
-	return r->is_ready && !r->is_blocked && r->recoveries == 0 && peer_is_open(&r->q->sender);
+	return own_is_known(r->q) && r->is_ready && !r->is_blocked && r->recoveries == 0 && peer_is_open(&r->q->sender);
 }
 
 void remote_pump(struct remote *r)
@@ -232,6 +233,7 @@ void remote_pump(struct remote *r)
 	if (r->q->stopping || r->schedule == NULL)
 		return;
 	int64_t next = tick(r);
+	home_pump(r);
 	err e = may_give(r) ? give_all(r) : OK;
 	if (e.code == ERR_BUSY)
 		r->is_blocked = !failed(loop_change(r->q->service->loop, &r->q->sender.watch, EPOLLIN | EPOLLOUT));

@@ -2,6 +2,7 @@
 /* Envelopes: what directory has decided and for which a body may come, once, soon. */
 #include "os/clock.h"
 #include "role/queue/forward.h"
+#include "role/queue/home.h"
 #include "store/spool/file.h"
 
 #define CONVERSATION "ipc/directory_queue.def"
@@ -297,6 +298,28 @@ static err on_released(struct queue *q, const struct msg_released *m, uint32_t t
 	return OK;
 }
 
+static err on_domains(struct queue *q, const struct msg_domains *m, uint32_t tag)
+{
+	(void)tag;
+	TRY(own_hear(q, m->names, m->inner, m->first, m->last));
+	if (m->last)
+		home_changed(q->remote);
+	return OK;
+}
+
+static err on_readdressed(struct queue *q, const struct msg_readdressed *m, uint32_t tag)
+{
+	(void)tag;
+	home_answered(q->remote, m);
+	return OK;
+}
+
+static void gone(void *to)
+{
+	struct queue *q = to;
+	home_lost(q->remote);
+}
+
 #define CONVERSATION "ipc/directory_queue.def"
 #define HEAR hear
 #define HEAR_PEER void
@@ -305,7 +328,7 @@ static err on_released(struct queue *q, const struct msg_released *m, uint32_t t
 #include "ipc/hear.h"
 
 /* Envelopes that were complete stay good when directory has gone. */
-const struct peer_kind directory_kind = { .name = "directory", .hear = hear };
+const struct peer_kind directory_kind = { .name = "directory", .hear = hear, .gone = gone };
 
 struct message *envelope_take(struct queue *q, str number)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the role begins and ends, and who talks to it. */
-#include "role/queue/queue.h"
+#include "role/queue/own.h"
 
 #include <malloc.h>
 #include <unistd.h>
@@ -99,6 +99,7 @@ static void stop(struct service *s)
 	judge_forget(q);
 	accounts_stop(q);
 	remote_stop(q);
+	own_stop(q);
 	peer_close(&q->sender);
 	peer_close(&q->directory);
 	peer_close(&q->filter);

@@ -6,7 +6,7 @@
  *     judge.c     filter is asked                      store.c    it is written, the session is answered
  *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
  *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue
- *     remote.h    what goes to other servers           forward.h  what is forwarded, and comes back */
+ *     remote.h    what goes to other servers           forward.h  what is forwarded, and own.h what not */
 #pragma once
 #include "base/hash.h"
 #include "ipc/peer.h"
@@ -76,6 +76,7 @@ struct queue {
 	struct frame *directory_frame; /* read while another channel's frame is being worked on */
 	struct peer directory, filter, mailroom, control, sender;
 	struct remote *remote;
+	struct own *own, *own_coming; /* own.h */
 	struct receiver *receivers;
 	struct session *sessions;
 	struct command *commands;
@@ -96,7 +97,6 @@ struct queue {
 	/* wake.c */
 	int64_t wakes_since;
 	unsigned wakes;
-	/* memory and disk */
 	struct body_pool pool;
 	struct disk {
 		int64_t looked;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "role/queue/remote.h"
+#include "role/queue/home.h"
 
 #include "os/clock.h"
 #include "os/random.h"
@@ -153,6 +153,7 @@ struct mail *mail_make(struct remote *r, str domain)
 	}
 	*m = (struct mail){ .destination = d };
 	d->mail = m;
+	m->stored = m->looked_up = mail_is_home(m, r); /* whatever back-off the store has was another's */
 	return m;
 }
 
@@ -164,6 +165,7 @@ static bool is_empty(const struct mail *m)
 
 static void mail_forget(struct mail *m, struct remote *r)
 {
+	home_withdraw(m, r);
 	schedule_forget(r->schedule, m->destination);
 	m->unused = r->unused;
 	r->unused = m;
@@ -175,11 +177,16 @@ void mail_offer(struct mail *m, struct remote *r)
 {
 	int64_t now = clock_ms();
 	struct destination *d = m->destination;
+	const bool home = mail_is_home(m, r);
 	for (unsigned p = 0; p < SCHEDULE_PRIORITIES; p++) {
-		bool has = m->waiting[p].count > 0 || (m->more[p] && !m->loading);
+		bool has = !home && (m->waiting[p].count > 0 || (m->more[p] && !m->loading));
 		if (has != d->has[p])
 			schedule_offer(r->schedule, d, p, has, now);
 	}
+	if (home)
+		home_offer(m, r);
+	else if (m->comes_home)
+		home_withdraw(m, r);
 	if (is_empty(m) && schedule_is_idle(d, now))
 		mail_forget(m, r);
 }
@@ -328,6 +335,7 @@ void remote_stop(struct queue *q)
 	loop_timer_stop(q->service->loop, &r->timer);
 	loop_timer_stop(q->service->loop, &r->failed_timer);
 	loop_timer_stop(q->service->loop, &r->overdue_timer);
+	loop_timer_stop(q->service->loop, &r->home_timer);
 	schedule_free(&r->schedule);
 	struct arena *a = r->arena;
 	arena_free(&a);

@@ -5,7 +5,7 @@
  *     remote.c    parcels in memory           load.c      read from the store
  *     dispatch.c  a parcel becomes a job      carrier.c   what sender says of it
  *     settle.c    the result is stored        overdue.c   what has waited too long
- *     notice.c    the sender is told */
+ *     notice.c    the sender is told           home.c      what must not leave, since its domain is ours */
 #pragma once
 #include "ipc/cause.h"
 #include "role/queue/queue.h"
@@ -28,13 +28,16 @@ struct share {
 	bool noted, is_inner;
 	/* what became of it */
 	bool has_outcome, has_dsn, is_final, is_expired, is_held;
+	const uint32_t *heirs; /* accounts here that get it: its domain became ours */
+	size_t heirs_count;
+	str detail; /* of a subaddress of theirs */
 	enum outcome_kind kind;
 	struct spool_diagnosis why;
 	int64_t due; /* of the next attempt, UTC */
 };
 
 /* One message for recipients of one destination: a job for the sender. */
-enum parcel_state { PARCEL_WAITING, PARCEL_FETCHING, PARCEL_OUT, PARCEL_SETTLING };
+enum parcel_state { PARCEL_WAITING, PARCEL_FETCHING, PARCEL_OUT, PARCEL_HOMING, PARCEL_SETTLING };
 struct parcel {
 	struct job job; /* fetches its body, or stores its outcome */
 	struct parcel *next, *before;
@@ -69,6 +72,8 @@ struct mail {
 	struct spool_place after[SCHEDULE_PRIORITIES];
 	bool more[SCHEDULE_PRIORITIES]; /* more may be due in the store behind the place */
 	bool loading, again;
+	struct mail *next_home;
+	bool comes_home; /* waits in remote.home */
 	bool stored;      /* the store has a row of its back-off */
 	bool failed_here; /* since this process started */
 	bool looked_up;   /* whether the store has such a row is known */
@@ -90,6 +95,12 @@ struct remote {
 	uint64_t last_job;
 	struct buf noted; /* records to be said */
 	struct loop_timer timer;
+	/* home.c: what has its turn, and at which recipient that is */
+	struct mail *home;
+	struct parcel *homing;
+	size_t homing_at;
+	bool home_rests;
+	struct loop_timer home_timer;
 	struct parcel *failed; /* whose results could not be stored yet */
 	struct loop_timer failed_timer;
 	/* the survey of domains in the store */

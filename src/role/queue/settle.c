@@ -53,6 +53,8 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 	bool last = false;
 	if (p->is_damaged)
 		return spool_hold(spool, id, s->position, &last);
+	if (s->heirs_count > 0)
+		return spool_readdress(spool, id, s->position, s->detail, s->heirs, s->heirs_count);
 	if (s->kind == OUTCOME_DEFERRED)
 		return spool_remote_defer(spool, id, s->position, s->due, &s->why);
 	if (s->kind == OUTCOME_FAILED && s->keeper != 0)
@@ -118,7 +120,10 @@ static void log_share(const struct parcel *p, const struct share *s)
 	const struct log log = message_log(p->message, room);
 	str destination = destination_name(p->mail->destination);
 	str cause = cause_word(s->is_expired ? CAUSE_expired : s->why.cause);
-	if (s->kind == OUTCOME_DELIVERED)
+	if (s->heirs_count > 0)
+		LOG(&log, message_readdressed, F_ADDRESS("recipient", s->address), F_TEXT("destination", destination),
+			F_NUMBER("mailboxes", s->heirs_count));
+	else if (s->kind == OUTCOME_DELIVERED)
 		LOG(&log, message_relayed, F_ADDRESS("recipient", s->address), F_TEXT("destination", destination),
 			F_TEXT("host", s->why.host), F_NUMBER("code", s->why.code));
 	else if (s->kind == OUTCOME_DEFERRED)
@@ -232,6 +237,9 @@ static void done(struct job *j)
 		if (p->is_owed)
 			sender_note(r, p->number);
 	}
+	for (size_t i = 0; !failed(j->e) && i < p->count; i++)
+		for (size_t k = 0; k < p->shares[i].heirs_count; k++)
+			accounts_waiting(r->q, p->shares[i].heirs[k]);
 	parcel_forget(p, r);
 	mail_offer(m, r);
 	remote_pump(r);

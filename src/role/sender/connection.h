@@ -56,6 +56,8 @@ bool dial(struct destination *d);
 struct connection *dial_probe(struct destination *d, struct probe *p);
 /* Goes on with the next address; gives up when there is none. */
 void dial_next(struct connection *c);
+/* The host at hand is this server itself: gives up. */
+void dial_looped(struct connection *c);
 /* Forgets it. */
 void connection_free(struct connection *c);
 

@@ -159,10 +159,26 @@ static void on_silence(void *to)
 	step(c);
 }
 
+/* RFC 5321 5.1: hosts that come behind ourselves are not used either. Where one came before us it may be back later. */
+void dial_looped(struct connection *c)
+{
+	failure_set(&c->failure, CAUSE_loop, c->host == 0, c->host == 0 ? "5.4.6" : "4.4.6",
+		"the mail server of this domain is this server itself");
+	snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(host_of(c)->name));
+	attempts_end(c);
+	c->host = c->destination->hosts_count;
+	c->state = CONNECTION_DIALLING;
+	step(c);
+}
+
 static void connected(struct attempt *a)
 {
 	struct connection *c = a->connection;
 	struct loop *loop = c->sender->service->loop;
+	if (leads_to_ourselves(c->sender, a->fd, &a->address, host_of(c)->port)) {
+		dial_looped(c);
+		return;
+	}
 	for (size_t i = 0; i < ATTEMPTS_MAX; i++)
 		if (&c->attempts[i] != a)
 			attempt_end(&c->attempts[i]);

@@ -112,6 +112,13 @@ static void take_order(struct destination *d, const struct dns_answer *a)
 	known(d);
 }
 
+static bool is_own_name(const struct sender *s, str name)
+{
+	if (str_ends(name, S(".")))
+		name.n--;
+	return str_eq_nocase(name, s->conf->server.hostname) || str_eq_nocase(name, s->helo);
+}
+
 static void take_hosts(struct destination *d, const struct dns_answer *a)
 {
 	switch (a->outcome) {
@@ -119,7 +126,10 @@ static void take_hosts(struct destination *d, const struct dns_answer *a)
 		take_order(d, a);
 		break;
 	case DNS_NO_DATA: /* RFC 5321 5.1: the domain is its own mail server */
-		one_host(d, a->canonical, (uint16_t)d->sender->conf->sender.smtp_port, a->secure);
+		if (is_own_name(d->sender, a->canonical))
+			lost(d, CAUSE_loop, true, "5.4.6", S("the domain's mail server is this server itself"));
+		else
+			one_host(d, a->canonical, (uint16_t)d->sender->conf->sender.smtp_port, a->secure);
 		break;
 	case DNS_NO_NAME:
 		lost(d, CAUSE_domain, true, "5.1.2", S("there is no such domain"));

@@ -87,6 +87,11 @@ void callout_end(struct job *j);
 /* An inner server has not taken a message that was for recipients which it had said it takes. */
 void callouts_doubt(const struct job *j);
 
+/* ---- ourselves.c ---- */
+
+/* Whether a socket that has connected to that address and port is answered by this server itself. */
+bool leads_to_ourselves(const struct sender *s, int fd, const struct address *to, uint16_t port);
+
 /* ---- route_test.c ---- */
 
 void probes_init(struct sender *s);

@@ -117,7 +117,7 @@ static bool is_ourselves(const struct session *s)
 	str text = s->reply.text, line = S(""), name = S("");
 	str_word(&text, '\n', &line);
 	str_word(&line, ' ', &name);
-	return s->route == NULL && str_eq_nocase(name, s->sender->conf->server.hostname);
+	return (s->route == NULL || s->route->host.n == 0) && str_eq_nocase(name, s->sender->conf->server.hostname);
 }
 
 /* RFC 5321 3.2: a server that does not know EHLO is greeted with HELO. */

@@ -187,6 +187,11 @@ static void session_ended(struct connection *c)
 		dial_next(c);
 		return;
 	}
+	if (!c->worked && c->failure.cause == CAUSE_loop) {
+		c->host = c->host_used;
+		dial_looped(c);
+		return;
+	}
 	if (!c->worked && c->failure.cause != CAUSE_none) {
 		dial_next(c);
 		return;

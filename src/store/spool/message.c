@@ -42,13 +42,24 @@ err spool_add(struct spool *spool, struct spool_message *m, str bytes)
 	return sql_run(st);
 }
 
+/* As destinations are compared; the address keeps what was written. A longer one than fits is not ours to shorten. */
+static str lower_domain(str domain, char room[static DOMAIN_MAX])
+{
+	if (domain.n > DOMAIN_MAX)
+		return domain;
+	for (size_t i = 0; i < domain.n; i++)
+		room[i] = ascii_lower(domain.p[i]);
+	return str_from(room, domain.n);
+}
+
 err spool_add_recipient(struct spool *spool, int64_t message, const struct spool_recipient *r)
 {
+	char domain[DOMAIN_MAX];
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_recipient_add);
 	sql_bind_number(st, message);
 	sql_bind_number(st, r->position);
 	sql_bind_number(st, r->account);
-	sql_bind_text(st, present(r->domain));
+	sql_bind_text(st, lower_domain(r->domain, domain));
 	sql_bind_text(st, present(r->address));
 	sql_bind_text(st, present(r->detail));
 	sql_bind_number(st, r->notify);

@@ -233,6 +233,27 @@ err spool_remote_hold(struct spool *spool, int64_t message, unsigned position, c
 	return sql_run(st);
 }
 
+err spool_readdress(
+	struct spool *spool, int64_t message, unsigned position, str detail, const uint32_t *accounts, size_t count)
+{
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_readdress);
+	sql_bind_number(st, accounts[0]);
+	sql_bind_text(st, detail.p != NULL ? detail : S(""));
+	sql_bind_number(st, message);
+	sql_bind_number(st, position);
+	TRY(sql_run(st));
+	if (sql_changes(spool->sql) == 0)
+		return OK; /* somebody holds it, or has removed it */
+	for (size_t i = 1; i < count; i++) {
+		st = sql_use(spool->sql, SPOOL_remote_heir);
+		sql_bind_number(st, accounts[i]);
+		sql_bind_number(st, message);
+		sql_bind_number(st, position);
+		TRY(sql_run(st));
+	}
+	return OK;
+}
+
 err spool_remote_note(struct spool *spool, int64_t message, unsigned position)
 {
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_noted);

@@ -60,6 +60,9 @@ err spool_remote_defer(
 err spool_remote_hold(struct spool *spool, int64_t message, unsigned position, const struct spool_diagnosis *why);
 /* It cannot be forwarded: from now on it waits for the mailbox of its keeper, which it must have. */
 err spool_remote_keep(struct spool *spool, int64_t message, unsigned position);
+/* Its domain became ours: from now on it waits for the mailboxes of these accounts, at least one. */
+err spool_readdress(
+	struct spool *spool, int64_t message, unsigned position, str detail, const uint32_t *accounts, size_t count);
 /* A delay notice was made. */
 err spool_remote_note(struct spool *spool, int64_t message, unsigned position);
 

@@ -66,6 +66,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE recipient ADD COLUMN forward INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE recipient ADD COLUMN keeper INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE recipient ADD COLUMN sender TEXT NOT NULL DEFAULT '';",
+	/* A domain in capitals was not found again under its name in lower case. */
+	"UPDATE recipient SET domain = lower(domain) WHERE state IN (2, 3, 4) AND domain <> lower(domain);",
 };
 /* clang-format on */
 

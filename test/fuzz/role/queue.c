@@ -116,6 +116,8 @@ static void open_session(size_t who, size_t opener)
 static void open_peers(void)
 {
 	open_peer(DIRECTORY, "directory", 0);
+	must(msg_send_domains(&fuzz.peers[DIRECTORY], 0,
+		&(struct msg_domains){ .first = true, .last = true, .names = S("ours.test\n") }));
 	open_peer(RECEIVER, "receiver-smtp", 0);
 	open_peer(FILTER, "filter", 0);
 	open_peer(MAILBOX, "mailbox", 1);

@@ -238,6 +238,59 @@ static void test_inner_domains(void **state)
 	expect("domain remove", "domain=inner.test", "", "");
 }
 
+static const char *asked(const char *address)
+{
+	static struct frame scratch;
+	static char room[400];
+	struct buf b = { .p = room, .room = sizeof room - 1 };
+	struct msg_readdressed m = { .fate = 0 };
+	struct msg_heir heir;
+	err e = OK;
+	const struct msg_readdress ask = {
+		.transaction = S("0123456789abcdef"), .position = 3, .address = str_of(address)
+	};
+	check_err("ask", msg_send_readdress(&house.queue, 0, &ask), ERR_NONE);
+	turn();
+	check_err("answer", msg_expect_readdressed(&house.queue, &m), ERR_NONE);
+	check_str("transaction", m.transaction, S("0123456789abcdef"));
+	assert_int_equal(m.position, 3);
+	buf_addf(&b, "%u %.*s [%.*s]", (unsigned)m.fate, ARG(m.status), ARG(m.detail));
+	for (str records = m.heirs; msg_next_heir(&records, &scratch, &heir, &e);)
+		buf_addf(&b, " %u", (unsigned)heir.account);
+	check_err("heirs", e, ERR_NONE);
+	room[b.n] = '\0';
+	return room;
+}
+
+/* R6 of the requirements: the queue knows at any time which domains are ours, and learns who gets mail of a new one. */
+static void test_queue_is_told(void **state)
+{
+	(void)state;
+	expect("domain add", "domain=Second.org", "", "");
+	check_str("a new one", told_domains(), S("example.org second.org "));
+	expect("domain add", "domain=third.org|alias-of=example.org", "", "");
+	check_str("an alias", told_domains(), S("example.org second.org third.org "));
+	check_str("a mailbox", str_of(asked("Anna+shop@Third.org")), S("0  [shop] 2"));
+	check_str("a group", str_of(asked("all@third.org")), S("0  [] 2 3"));
+	check_str("nobody", str_of(asked("nobody@second.org")), S("1 4.1.1 []"));
+	check_str("none of ours", str_of(asked("anna@elsewhere.net")), S("2  []"));
+	check_str("no address", str_of(asked("@")), S("1 4.1.3 []"));
+	expect("account suspend", "login=kx77-anna", "", "");
+	check_str("takes no mail", str_of(asked("anna@third.org")), S("1 4.2.1 []"));
+	check_str("one of the group", str_of(asked("all@third.org")), S("0  [] 3"));
+	expect("domain add", "domain=inside.org|inner=yes", "", "");
+	check_str("an inner one", told_domains(), S("example.org second.org third.org inner:inside.org "));
+	check_str("whom that server knows", str_of(asked("anna@inside.org")), S("2  []"));
+	expect("domain remove", "domain=inside.org", "", "");
+	check_str("gone", told_domains(), S("example.org second.org third.org "));
+	expect("domain remove", "domain=third.org", "", "");
+	check_str("one less", told_domains(), S("example.org second.org "));
+	channel_close(&house.queue);
+	turn();
+	house.queue = peer(S("queue"), 0);
+	check_str("who comes later", told_domains(), S("example.org second.org "));
+}
+
 #define IN_HOUSE(test) cmocka_unit_test_setup_teardown(test, start, house_end)
 
 int main(void)
@@ -248,6 +301,7 @@ int main(void)
 		IN_HOUSE(test_refusals),
 		IN_HOUSE(test_domains_and_aliases),
 		IN_HOUSE(test_inner_domains),
+		IN_HOUSE(test_queue_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

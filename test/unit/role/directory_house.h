@@ -101,6 +101,26 @@ static inline void people(void)
 	do_alias(S("team"), S("berta"), true);
 }
 
+/* What the queue is told of domains, with a blank behind each; "?": nothing, or no whole list. */
+static inline str told_domains(void)
+{
+	static char room[4000];
+	struct buf b = BUF_ON(room);
+	struct msg_domains m = { .last = false };
+	str name;
+	turn();
+	for (bool first = true; !m.last; first = false) {
+		if (failed(msg_expect_domains(&house.queue, &m)) || m.first != first)
+			return S("?");
+		for (str names = m.names; str_word(&names, '\n', &name);) {
+			buf_add(&b, m.inner ? S("inner:") : S(""));
+			buf_add(&b, name);
+			buf_byte(&b, ' ');
+		}
+	}
+	return buf_str(&b);
+}
+
 static inline int house_start_with(const char *const *settings)
 {
 	snprintf(house.folder, sizeof house.folder, "/tmp/siegel-directory-XXXXXX");
@@ -120,6 +140,7 @@ static inline int house_start_with(const char *const *settings)
 	house.mailbox = channel_of(-1, &house.in, &house.out);
 	if (failed(directory_role_start(s)))
 		return -1;
+	check_str("no domain yet", told_domains(), S(""));
 	people();
 	return 0;
 }

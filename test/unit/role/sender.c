@@ -231,10 +231,46 @@ static void test_dialogues(void **state)
 	assert_int_equal(complaints, 0);
 }
 
+/* Whatever the DNS calls the host: where this machine's own port answers nothing is said, and nobody behind it is asked. */
+static void test_leads_back(void **state)
+{
+	static const struct wish usual = { 0 };
+	static const struct {
+		const char *services, *listen;
+		enum outcome_kind kind;
+		const char *status;
+	} cases[] = {
+		{ "server.services=imaps", "", OUTCOME_DELIVERED, "2.0.0" },
+		{ "server.services=smtp imaps", "", OUTCOME_FAILED, "5.4.6" },
+		{ "server.services=smtp imaps", "server.listen=127.0.0.1", OUTCOME_FAILED, "5.4.6" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		world_open(&world, NULL);
+		world.fake.conf.server.port_offset = world.server.port - 25u; /* may be above what a person may set */
+		fake_service_set(&world.fake, cases[i].services);
+		if (*cases[i].listen != '\0')
+			fake_service_set(&world.fake, cases[i].listen);
+		world.server.script = PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE;
+		if (cases[i].kind == OUTCOME_DELIVERED)
+			pthread_create(&world.server.thread, NULL, serve, &world.server);
+		turn(&world, 50, NULL);
+		offer(&world, "remote.test", &usual);
+		turn(&world, 8000, job_ended);
+		if (world.shown[0].kind != cases[i].kind)
+			fail_msg("%zu: %s", i, world.shown[0].text);
+		check_str("status", str_of(world.shown[0].status), str_of(cases[i].status));
+		if (cases[i].kind == OUTCOME_DELIVERED)
+			pthread_join(world.server.thread, NULL);
+		world_close(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialogues),
+		cmocka_unit_test(test_leads_back),
 	};
 	tls_prepare();
 	return cmocka_run_group_tests(tests, NULL, NULL);
