@@ -115,7 +115,6 @@ class Server:
 def measure(server, results, wanted):
     """The wanted loads once. Rows without options of their own take the figures of the run before them."""
     figures = None
-    results.setdefault(("all processes, idle: PSS MiB", server.name), []).append(server.memory())
     if any(name.startswith(("login", "relay")) and re.search(wanted, name) for name, *_ in LOADS):
         server.load(EVERYBODY, "first")  # from here on no password is hashed
     for name, options, figure, _, _ in LOADS:
@@ -166,6 +165,7 @@ def main():
             try:
                 if server.shell(server.start).returncode:
                     sys.exit(f"{server.name} does not start")
+                results.setdefault(("all processes, idle: PSS MiB", server.name), []).append(server.memory())
                 server.prepare(options.loads)
                 measure(server, results, options.loads)
             finally:

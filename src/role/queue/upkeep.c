@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/queue/upkeep.h"
 
+#include <malloc.h>
+
 #include "os/clock.h"
 
 enum {
 	RETRY_MS = 1000,       /* after a failure of the store */
 	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
 	QUIET_MS = 100,        /* without a transaction: then the log is moved, and nobody waits for it */
+	SLIM_MS = 30000,       /* without a transaction: then what is kept for speed is given back */
 	SALVAGE_AT_ONCE = 50,
 	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
 	CHUNK = 500,
@@ -188,11 +191,22 @@ static void tidy(struct upkeep *u, bool is_quiet)
 void upkeep_written(struct upkeep *u)
 {
 	u->quiet_at = clock_ms() + QUIET_MS;
+	u->slim_at = clock_ms() + SLIM_MS;
 	tidy(u, false);
+}
+
+static void slim(struct upkeep *u)
+{
+	u->slim_at = 0;
+	if (u->spool != NULL)
+		spool_slim(u->spool);
+	malloc_trim(0);
 }
 
 void upkeep_work(struct upkeep *u)
 {
+	if (u->slim_at != 0 && clock_ms() >= u->slim_at)
+		slim(u);
 	if (clock_ms() < u->retry_at)
 		return;
 	if (u->spool == NULL)
@@ -224,6 +238,8 @@ int64_t upkeep_next(const struct upkeep *u)
 		at = u->retry_at;
 	if (u->spool == NULL && u->retry_at < at)
 		at = u->retry_at;
+	if (u->slim_at != 0 && u->slim_at < at)
+		at = u->slim_at;
 	return at;
 }
 

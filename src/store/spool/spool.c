@@ -252,4 +252,6 @@ err spool_tidy(struct spool *spool, bool is_quiet)
 	return spool_is_untidy(spool, is_quiet) ? sql_checkpoint(spool->sql) : OK;
 }
 
+void spool_slim(struct spool *spool) { sql_slim(spool->sql); }
+
 int64_t spool_last_id(const struct spool *spool) { return spool->next - 1; }

@@ -99,6 +99,8 @@ void spool_rollback(struct spool *spool);
 err spool_tidy(struct spool *spool, bool is_quiet);
 /* Whether that would do anything. */
 bool spool_is_untidy(const struct spool *spool, bool is_quiet);
+/* Gives back memory that is only kept for speed. */
+void spool_slim(struct spool *spool);
 
 /* Gives the message its id, and a checksum unless it has one or is a file. bytes: its body, unless SPOOL_FILE.
  * ERR_EXISTS: the number is taken, nothing was changed. */
