@@ -366,7 +366,7 @@ int64_t schedule_recall_at(const struct schedule *s)
 {
 	const struct destination *d = s->dialled.first;
 	bool waits = false;
-	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++)
+	for (enum schedule_priority p = SCHEDULE_SINGLE; p < SCHEDULE_PRIORITIES; p++)
 		waits |= s->ready[p][SCHEDULE_FRESH].first != NULL && !has_room_for(s, SCHEDULE_FRESH, p);
 	return d != NULL && waits ? d->sent + SILENT_MS : INT64_MAX;
 }
