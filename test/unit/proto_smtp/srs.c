@@ -78,7 +78,7 @@ static const char *const names[] = { "", "anna", "srs0", "SRS0=", "SRS0=ABCDEFGH
 	"SRS0=ABCDEFG1B=AA=b.test=a", "SRS0=ABCDEFGHB=A=b.test=a", "SRS0=ABCDEFGHB=AAA=b.test=a",
 	"SRS0=ABCDEFGHB=A1=b.test=a", "SRS0=ABCDEFGHA=AA=b.test=a", "SRS0=ABCDEFGHAB=AA=b.test=a",
 	"SRS0=ABCDEFGHE777777=AA=b.test=a", "SRS0=ABCDEFGHBAAAAAAA=AA=b.test=a", "SRS1=ABCDEFGHB=AA=b.test=a",
-	"SRS0+ABCDEFGHB=AA=b.test=a", "SRS0=ABCDEFGHB=AA=b.test=" ATOM_40, "FWD0=ABCDEFGHB=AA=b.test=a",
+	"SRS0+ABCDEFGHB=AA=b.test=a", ("SRS0=ABCDEFGHB=AA=b.test=" ATOM_40), "FWD0=ABCDEFGHB=AA=b.test=a",
 	"FWD0=ABCDEFGHB", "FWD0=" };
 
 static void test_names(void **state)
