@@ -110,7 +110,7 @@ def test_full_disk():
             assert append(server, "kx-anna", 1000)[0] == "OK"
             there = subjects(server, "kx-anna")
             assert there[0] == "before" and there[-1] == "after" and set(there) <= {"before", "full", "after"}, there
-            assert server.log("disk_full")
+            server.wait_for(lambda: server.log("disk_full"))
 
 
 def test_damaged_account():
@@ -125,8 +125,8 @@ def test_damaged_account():
         server.wait_for(lambda: send(server, "kx-anna", "second") == 451)
         assert send(server, "kx-bert", "second") == 250
         server.wait_for(lambda: subjects(server, "kx-bert") == ["first", "second"])
-        assert server.log("store_damaged")
-        assert "store_damaged" in server.command("alarm", "list").stdout
+        server.wait_for(lambda: server.log("store_damaged"))
+        server.wait_for(lambda: "store_damaged" in server.command("alarm", "list").stdout)
 
 
 def test_damaged_queue():

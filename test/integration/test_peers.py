@@ -154,7 +154,8 @@ def test_ways(world):
     log = world.exim.log_text()
     assert re.search(r"<= anna@example\.test .* P=esmtpsa .*A=plain:route-login .*K ", log), log[-2000:]
     assert "route-secret" not in log and "route-secret" not in world.server.log_text()
-    assert next(e for e in world.server.log("server_reached") if e["destination"] == "exim.test")["verified"] == "yes"
+    reached = world.server.wait_for(lambda: [e for e in world.server.log("server_reached") if e["destination"] == "exim.test"])
+    assert reached[0]["verified"] == "yes"
 
 
 def test_dsn(world):

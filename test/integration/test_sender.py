@@ -75,8 +75,8 @@ def test_tls(certificates, tls, kind, expected):
             submit(server, "you@remote.test")
             got = outcome(server)
             assert got["event"] == expected, got
-            log = server.log("server_reached")
             if expected == "message_relayed":
+                log = server.wait_for(lambda: server.log("server_reached"))
                 assert (log[0]["tls"] != "none") == (kind is not None)
                 assert log[0]["verified"] == ("yes" if tls == "verify" else "no")
             else:
