@@ -224,7 +224,7 @@ static bool is_host(str text)
 static const char *route_objection(const struct conf_entry *e)
 {
 	struct address address;
-	uint64_t port;
+	uint64_t port, rate;
 	if (str_eq(e->key, S("host")))
 		return is_host(e->value) ? NULL : "host is a name or an IP address";
 	if (str_eq(e->key, S("port")))
@@ -240,9 +240,13 @@ static const char *route_objection(const struct conf_entry *e)
 		return failed(address_parse(e->value, &address)) ? "bind is an IP address" : NULL;
 	if (str_eq(e->key, S("helo")))
 		return is_domain(e->value) ? NULL : "helo is a name";
+	if (str_eq(e->key, S("rate")))
+		return failed(str_number(e->value, CONF_RATE_MAX, &rate)) || rate == 0
+			       ? "rate is a number from 1 to 60000"
+			       : NULL;
 	if (str_eq(e->key, S("auth")))
 		return NULL;
-	return "a route has host, port, protocol, tls, auth, helo and bind";
+	return "a route has host, port, protocol, tls, auth, helo, bind and rate";
 }
 
 static void check_routes(struct check *c)

@@ -123,6 +123,9 @@ enum {
 };
 extern const struct conf_setting conf_settings[CONF_SETTINGS];
 
+/* The most messages a minute that a route can name: one each millisecond. */
+enum { CONF_RATE_MAX = 60000 };
+
 /* What a map says of a name (and key, or empty); NULL: nothing. */
 const str *conf_map_find(const struct conf_map *map, str name, str key);
 

@@ -133,6 +133,21 @@ void parcel_forget(struct parcel *p, struct remote *r)
 
 /* ---- destinations ---- */
 
+/* Milliseconds between two messages by the route there: the domain's own, or that to all others. */
+static int64_t ceiling_of(const struct remote *r, str domain)
+{
+	const struct conf_map *routes = &r->q->service->conf->routes.table;
+	str name = S("*");
+	for (size_t i = 0; i < routes->count; i++)
+		if (str_eq_nocase(routes->items[i].name, domain))
+			name = domain;
+	const str *text = conf_map_find(routes, name, S("rate"));
+	uint64_t rate;
+	if (text == NULL || failed(str_number(*text, CONF_RATE_MAX, &rate)) || rate == 0)
+		return 0;
+	return (int64_t)((CONF_RATE_MAX + rate - 1) / rate);
+}
+
 struct mail *mail_make(struct remote *r, str domain)
 {
 	struct destination *d = schedule_make(r->schedule, domain);
@@ -153,6 +168,7 @@ struct mail *mail_make(struct remote *r, str domain)
 	}
 	*m = (struct mail){ .destination = d };
 	d->mail = m;
+	schedule_ceiling(r->schedule, d, ceiling_of(r, destination_name(d)), clock_ms());
 	m->stored = m->looked_up = mail_is_home(m, r); /* whatever back-off the store has was another's */
 	return m;
 }

@@ -12,10 +12,17 @@ enum {
 	SILENT_MS = 1000,  /* without an answer, while others wait */
 	RECALL_MS = 10000, /* then it waits that long */
 	BUSY_MS = 1000,
+	PACE_LEAST_MS = 20, /* the first after it was busy */
+	PACE_END_MS = 10,   /* below, there is none */
+	PACE_MOST_MS = 60000,
+	PACE_SLOWER = 8,   /* an eighth more than it bore */
+	PACE_FASTER = 128, /* this part less after each success */
 	BULK_TURN = 8,
 	OLDEST_TURN = 4,
 	DIALLED = SCHEDULE_PRIORITIES, /* the place among those dialled */
 };
+
+static const int64_t never = INT64_MIN;
 
 struct schedule {
 	struct arena *arena;
@@ -150,6 +157,60 @@ static void set_standing(struct schedule *s, struct destination *d, enum schedul
 		d->limit = 1;
 }
 
+/* ---- the distance between jobs ---- */
+
+static int64_t next_begins(const struct destination *d)
+{
+	int64_t distance = d->pace > d->ceiling ? d->pace : d->ceiling;
+	return distance > 0 && d->sent != never ? d->sent + distance : never;
+}
+
+static void begin_stretch(struct destination *d, int64_t from)
+{
+	d->stretch_from = from;
+	d->stretch_n = 0;
+}
+
+/* That it had no mail, or was not given its turn, says nothing about the destination. */
+static void leave_out_idle_time(struct destination *d, int64_t now)
+{
+	int64_t free_from = d->ended;
+	if (d->sent == never)
+		begin_stretch(d, now);
+	if (d->sent == never || d->out > 0)
+		return;
+	if (free_from < d->paused_until)
+		free_from = d->paused_until;
+	if (free_from < next_begins(d))
+		free_from = next_begins(d);
+	if (free_from < now)
+		d->stretch_from += now - free_from;
+}
+
+/* From one time that it was busy to the next it let through what it allows, whatever way it counts: the pauses between
+ * are part of that. Without a success in between it was not the distance, and the pause grows. */
+static void go_slower(struct destination *d, int64_t now)
+{
+	int64_t each = d->pace > PACE_LEAST_MS ? d->pace : PACE_LEAST_MS;
+	if (d->stretch_n == 0 && d->pace > 0)
+		return;
+	if (d->stretch_n > 0 && (now - d->stretch_from) / d->stretch_n > each)
+		each = (now - d->stretch_from) / d->stretch_n;
+	each += each / PACE_SLOWER;
+	d->pace = each < PACE_MOST_MS ? each : PACE_MOST_MS;
+	begin_stretch(d, now);
+}
+
+static void go_faster(struct destination *d)
+{
+	d->stretch_n++;
+	d->pace -= (d->pace + PACE_FASTER - 1) / PACE_FASTER;
+	if (d->pace < PACE_END_MS)
+		d->pace = 0;
+}
+
+/* ---- where it belongs ---- */
+
 static int64_t when(const struct destination *d, int64_t now)
 {
 	int64_t at = d->due;
@@ -157,13 +218,16 @@ static int64_t when(const struct destination *d, int64_t now)
 		return d->paused_until;
 	if (d->standing == SCHEDULE_PROVEN && d->proven_until < at)
 		at = d->proven_until;
+	bool waits = (d->has[SCHEDULE_SINGLE] || d->has[SCHEDULE_BULK]) && d->out < d->limit;
+	if (waits && next_begins(d) > now && next_begins(d) < at)
+		at = next_begins(d);
 	return at;
 }
 
 /* Into the rings where it belongs now, or out of them; and to its time. */
 static void settle(struct schedule *s, struct destination *d, int64_t now)
 {
-	bool may = now >= d->paused_until && d->out < d->limit;
+	bool may = now >= d->paused_until && now >= next_begins(d) && d->out < d->limit;
 	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++) {
 		struct schedule_ring *r = &s->ready[p][d->standing];
 		if (!may || !d->has[p])
@@ -218,7 +282,13 @@ static struct destination *new_destination(struct schedule *s, str lower)
 		d = arena_get(s->arena, sizeof *d + ((size_t)NAME_ROOM << size), 1);
 	if (d == NULL)
 		return NULL;
-	*d = (struct destination){ .standing = SCHEDULE_FRESH, .limit = 1, .due = INT64_MAX, .at = INT64_MAX };
+	*d = (struct destination){
+		.standing = SCHEDULE_FRESH,
+		.limit = 1,
+		.due = INT64_MAX,
+		.at = INT64_MAX,
+		.sent = never,
+	};
 	d->name_room = size;
 	d->name_n = (uint8_t)lower.n;
 	if (lower.n > 0)
@@ -268,6 +338,12 @@ struct destination *schedule_walk(struct schedule *s, const struct destination *
 {
 	size_t next = d == NULL ? 0 : d->place_in_heap + 1;
 	return next < s->heap_n ? s->heap[next] : NULL;
+}
+
+void schedule_ceiling(struct schedule *s, struct destination *d, int64_t distance, int64_t now)
+{
+	d->ceiling = distance;
+	settle(s, d, now);
 }
 
 /* ---- who is next ---- */
@@ -340,6 +416,7 @@ struct destination *schedule_next(struct schedule *s, int64_t now, enum schedule
 
 void schedule_sent(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now)
 {
+	leave_out_idle_time(d, now);
 	d->out++;
 	d->sent = now;
 	s->out[d->standing]++;
@@ -354,6 +431,7 @@ void schedule_sent(struct schedule *s, struct destination *d, enum schedule_prio
 void schedule_ended(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now)
 {
 	d->out--;
+	d->ended = now;
 	s->out[d->standing]--;
 	s->bulk_out[d->standing] -= p == SCHEDULE_BULK;
 	d->bulk_out -= p == SCHEDULE_BULK;
@@ -405,6 +483,7 @@ void schedule_reached(struct schedule *s, struct destination *d, int64_t now)
 void schedule_succeeded(struct schedule *s, struct destination *d, int64_t now)
 {
 	d->pauses = 0;
+	go_faster(d);
 	if (++d->streak >= d->limit && d->limit < SCHEDULE_JOBS_EACH) {
 		d->limit++;
 		d->streak = 0;
@@ -418,6 +497,7 @@ void schedule_failed(struct schedule *s, struct destination *d, unsigned jitter,
 	if (now >= d->paused_until) {
 		d->failures++;
 		d->paused_until = now + schedule_wait(s, d->failures, jitter);
+		begin_stretch(d, d->paused_until);
 	}
 	d->streak = 0;
 	set_standing(s, d, SCHEDULE_SLOW);
@@ -433,6 +513,7 @@ void schedule_busy(struct schedule *s, struct destination *d, unsigned jitter, i
 		d->pauses++;
 		d->paused_until = now + wait + wait / 8 * jitter / 1000;
 		d->limit = d->limit > 1 ? d->limit / 2 : 1;
+		go_slower(d, now);
 	}
 	d->streak = 0;
 	ring_remove(&s->dialled, d, DIALLED);
@@ -444,13 +525,15 @@ void schedule_recalled(struct schedule *s, struct destination *d, int64_t now)
 	if (d->standing != SCHEDULE_FRESH)
 		return;
 	d->paused_until = now + (s->retry_max < RECALL_MS ? s->retry_max : RECALL_MS);
+	begin_stretch(d, d->paused_until);
 	set_standing(s, d, SCHEDULE_SLOW);
 	settle(s, d, now);
 }
 
 void schedule_retry(struct schedule *s, struct destination *d, int64_t now)
 {
-	d->paused_until = 0;
+	d->paused_until = d->pace = 0;
+	begin_stretch(d, now);
 	settle(s, d, now);
 }
 
@@ -472,17 +555,25 @@ bool schedule_is_idle(const struct destination *d, int64_t now)
 	       d->failures == 0 && now >= d->paused_until && (d->standing != SCHEDULE_PROVEN || now >= d->proven_until);
 }
 
+/* Whether it is at its time for the caller, too, and not only for the next job of its pace. */
+static bool concerns_caller(const struct destination *d, int64_t now)
+{
+	return d->due <= now || d->at == d->paused_until || (d->standing == SCHEDULE_PROVEN && now >= d->proven_until);
+}
+
 struct destination *schedule_tick(struct schedule *s, int64_t now, int64_t *next)
 {
-	if (s->heap_n == 0 || s->heap[0]->at > now) {
-		*next = s->heap_n > 0 ? s->heap[0]->at : INT64_MAX;
-		return NULL;
+	while (s->heap_n > 0 && s->heap[0]->at <= now) {
+		struct destination *d = s->heap[0];
+		const bool told = concerns_caller(d, now);
+		if (d->due <= now)
+			d->due = INT64_MAX;
+		if (d->standing == SCHEDULE_PROVEN && now >= d->proven_until)
+			set_standing(s, d, SCHEDULE_FRESH);
+		settle(s, d, now);
+		if (told)
+			return d;
 	}
-	struct destination *d = s->heap[0];
-	if (d->due <= now)
-		d->due = INT64_MAX;
-	if (d->standing == SCHEDULE_PROVEN && now >= d->proven_until)
-		set_standing(s, d, SCHEDULE_FRESH);
-	settle(s, d, now);
-	return d;
+	*next = s->heap_n > 0 ? s->heap[0]->at : INT64_MAX;
+	return NULL;
 }

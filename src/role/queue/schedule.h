@@ -6,6 +6,8 @@
  * busy. One that has answered lately is PROVEN. One that has not been tried is FRESH and gets one job; the youngest goes
  * first, so that a thousand silent ones do not stand in the way of one that comes after them. One that failed, or was
  * silent while others waited, is SLOW. FRESH and SLOW ones together hold at most half of all jobs, SLOW ones a quarter.
+ * One that is busy rests, and then its jobs begin no closer to each other than it has lately let them succeed; each success
+ * brings them a little closer, until nothing holds them. A ceiling is a distance that never ends.
  * Bulk mail comes after single mail, but is given every eighth turn, and never has more than three quarters of all jobs, nor
  * of those that FRESH and SLOW ones may have. */
 #pragma once
@@ -35,8 +37,12 @@ struct destination {
 	unsigned out, bulk_out, limit, streak;
 	unsigned failures, pauses;
 	int64_t paused_until, proven_until, sent;
-	int64_t due; /* when the caller wants it back; INT64_MAX: not */
-	int64_t at;  /* when it is looked at again */
+	int64_t pace, ceiling; /* milliseconds between the beginnings of two jobs; 0: as they come */
+	int64_t stretch_from;  /* when it was last busy, later by the time in which it had no mail */
+	unsigned stretch_n;    /* successes since then */
+	int64_t ended;         /* its last job */
+	int64_t due;           /* when the caller wants it back; INT64_MAX: not */
+	int64_t at;            /* when it is looked at again */
 	size_t place_in_heap;
 	void *mail; /* the caller's */
 	uint8_t name_room;
@@ -60,6 +66,9 @@ size_t schedule_count(const struct schedule *s);
 /* The next of all destinations behind one; NULL: the first, and at the end. */
 struct destination *schedule_walk(struct schedule *s, const struct destination *d);
 
+/* Its jobs never begin closer to each other than so many milliseconds; 0: they may. */
+void schedule_ceiling(struct schedule *s, struct destination *d, int64_t distance, int64_t now);
+
 /* All jobs there can be at once, those out among them. */
 void schedule_capacity(struct schedule *s, size_t jobs);
 /* There is mail that may go, or there is none any more; and when there will be some. */
@@ -81,7 +90,7 @@ void schedule_succeeded(struct schedule *s, struct destination *d, int64_t now);
 void schedule_failed(struct schedule *s, struct destination *d, unsigned jitter, int64_t now);
 void schedule_busy(struct schedule *s, struct destination *d, unsigned jitter, int64_t now);
 void schedule_recalled(struct schedule *s, struct destination *d, int64_t now);
-/* An administrator wants it tried now. Stored back-off is given back. */
+/* An administrator wants it tried now, and as fast as it may. Stored back-off is given back. */
 void schedule_retry(struct schedule *s, struct destination *d, int64_t now);
 void schedule_restore(struct schedule *s, struct destination *d, unsigned failures, int64_t until, int64_t now);
 

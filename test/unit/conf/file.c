@@ -35,9 +35,13 @@ static const struct {
 	{ HOST "resolver:\n  stub:\n    a.test: [127.0.0.1@53, 2001:db8::1]\n    b.test: ::1\n  forward: [2001:db8::1]\n", NULL, "" },
 	{ HOST "resolver:\n  stub: {}\n", NULL, "" },
 	{ HOST "routes: {remote.test: {host: 192.0.2.1, port: 24, protocol: lmtp, tls: none, auth: x}, '*': {host: smart.test}}\n", NULL, "" },
-	{ HOST "routes:\n  a.test: {tls: encrypt}\n", NULL, "" },
+	{ HOST "routes:\n  a.test: {tls: encrypt, rate: 60}\n", NULL, "" },
+	{ HOST "routes: {a.test: {rate: 0}, b.test: {rate: 60000}, c.test: {rate: 60001}, d.test: {rate: x}}\n", NULL,
+		"f:2: routes.table: a.test: rate is a number from 1 to 60000\n"
+		"f:2: routes.table: c.test: rate is a number from 1 to 60000\n"
+		"f:2: routes.table: d.test: rate is a number from 1 to 60000\n" },
 	{ HOST "routes: {a.test: {hosts: x, port: 0, tls: yes}, b.test: {protocol: lmtp}}\n", NULL,
-		"f:2: routes.table: a.test: a route has host, port, protocol, tls, auth, helo and bind\n"
+		"f:2: routes.table: a.test: a route has host, port, protocol, tls, auth, helo, bind and rate\n"
 		"f:2: routes.table: a.test: port is a number up to 65535\n"
 		"f:2: routes.table: a.test: tls is none, may, encrypt, verify or dane\n"
 		"f:2: routes.table: b.test: LMTP needs a host\n" },

@@ -329,6 +329,44 @@ static void test_commands(void **state)
 	house_close();
 }
 
+static void rated(struct conf *conf)
+{
+	static struct conf_entry routes[3];
+	routes[0] = (struct conf_entry){ S("fast.test"), S("rate"), S("600") };
+	routes[1] = (struct conf_entry){ S("own.test"), S("tls"), S("may") };
+	routes[2] = (struct conf_entry){ S("*"), S("rate"), S("1") };
+	conf->routes.table = (struct conf_map){ routes, sizeof routes / sizeof *routes };
+}
+
+/* A route's rate holds for its own domain, and that of all others for each that has no route. */
+static void test_rates_of_routes(void **state)
+{
+	static const struct envelope to[] = {
+		{ 7, "anna@ours.test", 0, 0, { "bob@fast.test" } },
+		{ 7, "anna@ours.test", 0, 0, { "bob@own.test" } },
+		{ 7, "anna@ours.test", 0, 0, { "bob@else.test" } },
+	};
+	struct job j;
+	unsigned n = 0;
+	(void)state;
+	house_open(rated);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	for (size_t i = 0; i < 3; i++)
+		for (int second = 0; second < 2; second++) {
+			submit(&session, ++n, &to[i], BODY);
+			if (i == 2 && second)
+				continue;
+			hear_job(&j);
+			answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+			assert_true(is_noted(j.number));
+		}
+	if (is_told(&sender, 300))
+		fail_msg("two in a minute were sent where one may be");
+	assert_int_equal(waiting(), 1);
+	house_close();
+}
+
 /* An account that sends too much: its mail is taken, and waits. */
 static void test_held(void **state)
 {
@@ -367,6 +405,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_commands, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_body_that_changed, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_held, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_rates_of_routes, house_enter, house_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,6 +331,162 @@ static void test_silent_ones(void **state)
 	}
 }
 
+/* ---- the pace ---- */
+
+/* A server that has `most` tickets and gets `more` of them back each `every` milliseconds. Without one it is busy; so
+ * often at most in the last five minutes. */
+struct limited {
+	const char *label;
+	int64_t most, more, every, busy_at_most;
+};
+static const struct limited limited[] = {
+	{ "one a second", 1, 1, 1000, 20 },
+	{ "one a second, some together", 10, 1, 1000, 20 },
+	{ "one a second, a minute's together", 60, 1, 1000, 20 },
+	{ "sixty in each minute", 60, 60, 60000, 20 },
+	{ "ten in each ten seconds", 10, 10, 10000, 20 },
+	{ "ten a second", 20, 1, 100, 150 },
+	{ "two a minute", 1, 1, 30000, 20 },
+};
+enum { PACE_STEP = 10, MINUTE = 60000, TEN_MINUTES = 600000, IN_FLIGHT = 100 };
+
+struct tally {
+	int64_t tickets, taken, busy, busy_late, free_taken;
+};
+
+static void land_paced(struct flight *f, const struct destination *free_one, struct tally *t, int64_t now)
+{
+	if (f->good)
+		schedule_succeeded(s, f->d, now);
+	else
+		schedule_busy(s, f->d, 500, now);
+	if (f->d == free_one)
+		t->free_taken++;
+	else if (f->good)
+		t->taken++;
+	else
+		t->busy++;
+	if (!f->good && now >= TEN_MINUTES / 2)
+		t->busy_late++;
+	schedule_ended(s, f->d, f->p, now);
+	f->d = NULL;
+}
+
+static void step_paced(const struct limited *l, const struct destination *free_one, struct tally *t, int64_t now)
+{
+	int64_t next;
+	enum schedule_priority p;
+	if (now > 0 && now % l->every == 0)
+		t->tickets = t->tickets + l->more < l->most ? t->tickets + l->more : l->most;
+	for (size_t i = 0; i < IN_FLIGHT; i++)
+		if (flights[i].d != NULL && flights[i].ends <= now)
+			land_paced(&flights[i], free_one, t, now);
+	while (schedule_tick(s, now, &next) != NULL)
+		;
+	for (size_t i = 0; i < IN_FLIGHT; i++) {
+		if (flights[i].d != NULL)
+			continue;
+		struct destination *d = schedule_next(s, now, &p);
+		if (d == NULL)
+			break;
+		schedule_sent(s, d, p, now);
+		flights[i] = (struct flight){ d, p, now + ANSWER, d == free_one || t->tickets > 0 };
+		t->tickets -= d != free_one && t->tickets > 0;
+	}
+}
+
+/* Whatever way a server counts, in ten minutes it gets most of what it allows, and soon is asked for little more; one beside
+ * it that never was busy notices nothing. */
+static void test_pace_settles(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < sizeof limited / sizeof *limited; k++) {
+		const struct limited *l = &limited[k];
+		struct tally t = { .tickets = l->most };
+		finish(NULL);
+		begin(NULL);
+		memset(flights, 0, sizeof flights);
+		with_mail("limited.test", SCHEDULE_SINGLE, 0);
+		const struct destination *free_one = with_mail("free.test", SCHEDULE_SINGLE, 0);
+		for (int64_t now = 0; now < TEN_MINUTES; now += PACE_STEP)
+			step_paced(l, free_one, &t, now);
+		int64_t allowed = TEN_MINUTES / l->every * l->more;
+		if (t.taken * 10 < allowed * 8 || t.busy_late > l->busy_at_most)
+			fail_msg("%s: %ld of %ld taken, busy %ld in five minutes", l->label, t.taken, allowed,
+				t.busy_late);
+		assert_int_equal(free_one->pace, 0);
+		assert_true(t.free_taken > TEN_MINUTES / ANSWER * (SCHEDULE_JOBS_EACH - 1));
+	}
+}
+
+/* A distance is kept to the millisecond, wakes nobody but the schedule, and ends with successes. */
+static void test_pace(void **state)
+{
+	struct destination *d = with_mail("a.test", SCHEDULE_SINGLE, 0);
+	int64_t next;
+	(void)state;
+	assert_ptr_equal(give(0), d);
+	for (int i = 0; i < 10; i++)
+		schedule_succeeded(s, d, 0);
+	schedule_busy(s, d, 0, 10000); /* ten in ten seconds, and an eighth */
+	assert_int_equal(d->pace, 1125);
+	schedule_busy(s, d, 0, 10001); /* what is said together counts once */
+	schedule_ended(s, d, SCHEDULE_SINGLE, 10001);
+	assert_ptr_equal(schedule_tick(s, 11000, &next), d); /* the pause */
+	assert_ptr_equal(give(11000), d);
+	assert_null(give(11000));
+	assert_null(schedule_tick(s, 12124, &next));
+	assert_int_equal(next, 12125);
+	assert_null(give(12124));
+	assert_null(schedule_tick(s, 12125, &next));
+	assert_ptr_equal(give(12125), d);
+	schedule_busy(s, d, 0, 12126); /* without a success between it was not the distance */
+	assert_int_equal(d->pace, 1125);
+	schedule_ended(s, d, SCHEDULE_SINGLE, 12126);
+	schedule_ended(s, d, SCHEDULE_SINGLE, 12126);
+	schedule_retry(s, d, 12126);
+	assert_int_equal(d->pace, 0);
+	assert_ptr_equal(give(12126), d);
+	schedule_busy(s, d, 0, 12127); /* it had no time to show what it bears */
+	assert_int_equal(d->pace, 22);
+	for (int i = 0; i < 500; i++)
+		schedule_succeeded(s, d, 12128);
+	assert_int_equal(d->pace, 0);
+	assert_ptr_equal(give(12128), d);
+	assert_ptr_equal(give(12128), d);
+}
+
+/* The time without mail is not the destination's: one that is busy again after a pause of ours is not made slower by it. */
+static void test_pace_leaves_out_idle_time(void **state)
+{
+	struct destination *d = with_mail("a.test", SCHEDULE_SINGLE, 0);
+	(void)state;
+	assert_ptr_equal(give(0), d);
+	schedule_succeeded(s, d, 100);
+	schedule_ended(s, d, SCHEDULE_SINGLE, 100);
+	assert_ptr_equal(give(500100), d);
+	schedule_succeeded(s, d, 500200);
+	schedule_ended(s, d, SCHEDULE_SINGLE, 500200);
+	schedule_busy(s, d, 0, 500200);
+	assert_int_equal(d->pace, 100 + 100 / 8);
+}
+
+/* A ceiling holds from the first job on, and no success ends it. */
+static void test_ceiling(void **state)
+{
+	struct destination *d = with_mail("a.test", SCHEDULE_BULK, 0);
+	int64_t next;
+	(void)state;
+	schedule_ceiling(s, d, 1000, 0);
+	for (int64_t now = 0; now < 100000; now += 1000) {
+		assert_ptr_equal(give(now), d);
+		schedule_succeeded(s, d, now + 1);
+		schedule_ended(s, d, SCHEDULE_BULK, now + 1);
+		assert_null(give(now + 999));
+		assert_null(schedule_tick(s, now + 1000, &next));
+	}
+}
+
 /* All that can be known of is kept apart and found again; the rest is refused. */
 static void test_many(void **state)
 {
@@ -360,6 +516,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bulk_waits, begin, finish),
 		cmocka_unit_test_setup_teardown(test_idle, begin, finish),
 		cmocka_unit_test_setup_teardown(test_silent_ones, begin, finish),
+		cmocka_unit_test_setup_teardown(test_pace_settles, begin, finish),
+		cmocka_unit_test_setup_teardown(test_pace, begin, finish),
+		cmocka_unit_test_setup_teardown(test_pace_leaves_out_idle_time, begin, finish),
+		cmocka_unit_test_setup_teardown(test_ceiling, begin, finish),
 		cmocka_unit_test_setup_teardown(test_many, begin, finish),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
