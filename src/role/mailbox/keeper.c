@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread that keeps the account: syncs what was committed at most SYNC_AFTER_MS later, tells the queue what it may
+/* The thread that keeps the account: syncs what was committed less than a second later, tells the queue what it may
  * forget and the directory how much is used, moves the log, sweeps. */
 #include "role/mailbox/keeper.h"
 
@@ -15,7 +15,9 @@
 #include "ipc/conversation.h"
 
 enum {
-	SYNC_AFTER_MS = 800,
+	/* Not all at the same moment, where one message came for many: the queue's commits would have to wait for them. */
+	SYNC_SOONEST_MS = 400,
+	SYNC_SPREAD_MS = 500,
 	SLIM_AFTER_MS = 2000,
 	STACK_BYTES = 256 << 10,
 	TAKEN_DAYS = 35,     /* longer than anything waits in a queue */
@@ -140,7 +142,7 @@ static void take_channels(struct keeper *k)
 err keeper_sync(struct keeper *k)
 {
 	struct account *a = k->mailbox->account;
-	k->dirty_since = 0;
+	k->sync_at = 0;
 	if (a == NULL)
 		return OK;
 	err e = account_sync(a);
@@ -163,9 +165,9 @@ static void sync_if_due(struct keeper *k)
 	struct account *a = k->mailbox->account;
 	bool is_dirty = a != NULL && account_is_dirty(a);
 	int64_t now = clock_ms();
-	if (is_dirty && k->dirty_since == 0)
-		k->dirty_since = now;
-	if (k->dirty_since != 0 && now - k->dirty_since >= SYNC_AFTER_MS)
+	if (is_dirty && k->sync_at == 0)
+		k->sync_at = now + SYNC_SOONEST_MS + (int64_t)random_below(SYNC_SPREAD_MS);
+	if (k->sync_at != 0 && now >= k->sync_at)
 		IGNORE(keeper_sync(k)); /* it has been reported */
 	/* Stored twice, or before a sync that a client asked for: safe, but not told. */
 	else if (!is_dirty && k->untold_count > 0)
@@ -200,8 +202,8 @@ static void slim_if_due(struct keeper *k, bool has_happened)
 static int time_left(const struct keeper *k)
 {
 	int64_t at = k->slim_at;
-	if (k->dirty_since != 0 && (at == 0 || k->dirty_since + SYNC_AFTER_MS < at))
-		at = k->dirty_since + SYNC_AFTER_MS;
+	if (k->sync_at != 0 && (at == 0 || k->sync_at < at))
+		at = k->sync_at;
 	if (at == 0)
 		return -1;
 	int64_t left = at - clock_ms();
@@ -243,7 +245,7 @@ static void *keep(void *to)
 		sync_if_due(k);
 		slim_if_due(k, events > 0);
 	}
-	if (k->dirty_since != 0 || k->untold_count > 0)
+	if (k->sync_at != 0 || k->untold_count > 0)
 		IGNORE(keeper_sync(k)); /* it has been reported */
 	report_usage(k);
 	deliver_hang_up(k);

@@ -38,8 +38,8 @@ struct keeper {
 	struct batch *batch;
 	struct delivery_name untold[UNTOLD_MAX];
 	size_t untold_count;
-	int64_t dirty_since; /* clock_ms(); 0: nothing to sync */
-	int64_t slim_at;     /* clock_ms(); 0: nothing has happened since the last time */
+	int64_t sync_at; /* clock_ms(); 0: nothing to sync */
+	int64_t slim_at; /* clock_ms(); 0: nothing has happened since the last time */
 	uint64_t told_bytes, told_messages;
 	bool has_told, told_damaged;
 };
