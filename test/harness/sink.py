@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mail server in a thread that takes everything, or refuses what a test says, and keeps what came: also the trap into which
-nothing must fall."""
+nothing must fall.
+
+    with Sink() as sink:    # at sink.address and sink.port
+        sink.busy = True    # says 451 to every recipient
+        sink.asked          # every recipient that was named
+        sink.copies         # the messages that it took
+        sink.taken          # their recipients
+"""
 import dataclasses
 import re
 import socketserver
@@ -42,6 +49,8 @@ class Session(socketserver.StreamRequestHandler):
             self.say("250 good")
         elif verb == b"RCPT":
             self.recipient(PATH.search(line).group(1).decode())
+        elif verb == b"DATA" and not self.recipients:
+            self.say("503 5.5.1 for nobody")
         elif verb == b"DATA":
             self.say("354 go on")
             self.data()
@@ -49,7 +58,10 @@ class Session(socketserver.StreamRequestHandler):
             self.say("250 good")
 
     def recipient(self, address):
-        if address in self.server.refused:
+        self.server.asked.append(address)
+        if self.server.busy:
+            self.say("451 4.3.2 not now")
+        elif address in self.server.refused:
             self.say("550 5.1.1 nobody here has this name")
         else:
             self.recipients.append(address)
@@ -64,14 +76,14 @@ class Session(socketserver.StreamRequestHandler):
 
 
 class Sink(socketserver.ThreadingTCPServer):
-    """with Sink() as sink: listens at 127.0.0.1:sink.port; sink.copies is what came."""
     allow_reuse_address = daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, refused=()):
+    def __init__(self, refused=(), address="127.0.0.1"):
         self.lock, self.refused, self._copies = threading.Lock(), set(refused), []
-        super().__init__(("127.0.0.1", 0), Session)
-        self.port = self.server_address[1]
+        self.busy, self.asked = False, []
+        super().__init__((address, 0), Session)
+        self.address, self.port = self.server_address
 
     def keep(self, copy):
         with self.lock:
@@ -81,6 +93,14 @@ class Sink(socketserver.ThreadingTCPServer):
     def copies(self):
         with self.lock:
             return list(self._copies)
+
+    @property
+    def taken(self):
+        return [recipient for copy in self.copies for recipient in copy.recipients]
+
+    def of(self, *domains):
+        """What was asked of it for those domains."""
+        return [recipient for recipient in self.asked if recipient.lower().rpartition("@")[2] in domains]
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -9,8 +9,9 @@ import pytest
 from harness.dns import INSECURE, Dns, Zone
 from harness.server import PASSWORD, Server
 from harness.smtp import Smtp
-from harness.trap import Trap
+from harness.sink import Sink
 
+TRAP = "127.0.0.40"
 OURS = ("example.test", "alias.test", "later.test", "Later.TEST")
 
 
@@ -56,9 +57,9 @@ class World:
 
 @pytest.fixture(name="world", params=("MX", "smart host"))
 def _world(request):
-    outside = "@ MX 10 trap\ntrap A 127.0.0.40\n"
+    outside = f"@ MX 10 trap\ntrap A {TRAP}\n"
     zones = {name: Zone(outside, INSECURE) for name in ("example.test", "alias.test", "later.test", "outside.test")}
-    with Trap() as trap, Dns(zones) as dns:
+    with Sink(address=TRAP) as trap, Dns(zones) as dns:
         settings = [*dns.settings(), f"sender.smtp_port={trap.port}", "sender.allow_private_destinations=yes", "queue.retry_first=1s"]
         if request.param == "smart host":
             settings.append(f"routes.table=*/host={trap.address} */port={trap.port}")
