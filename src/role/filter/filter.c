@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter judges one message after the other, from a descriptor that it can only read. Whether an address belongs to an
+/* The filter judges one message after the other, from its bytes or from a descriptor that it can only read. Whether an address belongs to an
  * account is directory's to say; while it is asked the next message is looked at. */
 #include <unistd.h>
 
@@ -119,11 +119,15 @@ static void on_timer(void *to)
 /* ---- what queue asks ---- */
 
 /* As much of the message as a header may be long. */
-static err read_start(struct filter *f, int fd, uint64_t size, str *out)
+static err read_start(struct filter *f, const struct msg_judge *m, str *out)
 {
-	size_t want = size < f->header_max ? (size_t)size : f->header_max, n = 0;
+	size_t want = m->size < f->header_max ? (size_t)m->size : f->header_max, n = 0;
+	if (m->body < 0) {
+		*out = str_slice(m->bytes, 0, want);
+		return m->bytes.n == m->size ? OK : FAIL(SYNTAX);
+	}
 	while (n < want) {
-		ssize_t got = pread(fd, f->header + n, want - n, (off_t)n);
+		ssize_t got = pread(m->body, f->header + n, want - n, (off_t)n);
 		if (got < 0)
 			return FAIL(SYSTEM);
 		if (got == 0)
@@ -208,7 +212,7 @@ static err on_judge(struct filter *f, const struct msg_judge *m, uint32_t tag)
 	struct authors authors;
 	str start;
 	int fd = m->body;
-	err e = read_start(f, fd, m->size, &start);
+	err e = read_start(f, m, &start);
 	fd_close(&fd);
 	if (failed(e)) {
 		say(f, tag, 451, "4.3.0", "the message could not be read, try again later");

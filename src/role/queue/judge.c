@@ -8,7 +8,7 @@
 #define CONVERSATION "ipc/queue_filter.def"
 #include "ipc/conversation.h"
 
-enum { ANSWER_MS = 60000, LOOK_MS = 5000 };
+enum { ANSWER_MS = 60000, LOOK_MS = 5000, BYTES_MAX = 45056 /* as queue_filter.def has them */ };
 
 static const struct answer no_filter = { 451, S("4.3.0"), S("the content could not be checked, try again later") };
 
@@ -63,7 +63,10 @@ static err ask(struct message *m)
 	};
 	if (!peer_is_open(&q->filter))
 		return FAIL(CLOSED);
-	TRY(body_descriptor(&m->body, m->row.number, &question.body));
+	if (!m->body.large && m->body.whole.p != NULL && m->body.whole.n <= BYTES_MAX)
+		question.bytes = m->body.whole;
+	else
+		TRY(body_descriptor(&m->body, m->row.number, &question.body));
 	m->tag = ++q->last_tag;
 	err e = msg_send_judge(&q->filter.channel, m->tag, &question);
 	fd_close(&question.body);

@@ -289,20 +289,38 @@ static void test_sessions_that_break_the_rules(void **state)
 static unsigned judge_with(struct channel *session, unsigned n, unsigned code, const uint32_t *to, str want)
 {
 	struct msg_judge question;
-	char text[100];
 	tell_envelope(n, 9, UINT32_MAX, to, 1);
 	send_begin(session, n);
 	send_bytes(session, BODY);
 	send_end(session, BODY.n);
 	MUST(msg_expect_judge(&house.filter, &question));
 	assert_int_equal(question.account, 9);
-	ssize_t got = read(question.body, text, sizeof text);
-	check_str("what is judged", str_from(text, (size_t)got), want);
-	assert_true(write(question.body, "x", 1) < 0);
-	close(question.body);
+	assert_int_equal(question.body, -1);
+	check_str("what is judged", question.bytes, want);
 	MUST(msg_send_judged(&house.filter, house.filter.in->tag,
 		&(struct msg_judged){ .code = code, .status = S("5.7.1"), .reason = S("no") }));
 	return hear_queued(session);
+}
+
+/* What does not fit into a frame is a descriptor that nobody can write to. */
+static void judge_large(struct channel *session, unsigned n)
+{
+	static const char long_body[50000] = { 'x', 'x', 'x' };
+	struct msg_judge question;
+	char text[100];
+	tell_envelope(n, 9, UINT32_MAX, to_others, 1);
+	send_begin(session, n);
+	send_bytes(session, str_from(long_body, sizeof long_body));
+	send_end(session, sizeof long_body);
+	MUST(msg_expect_judge(&house.filter, &question));
+	assert_int_equal(question.bytes.n, 0);
+	ssize_t got = pread(question.body, text, 3, (off_t)(question.size - sizeof long_body));
+	check_str("what is judged", str_from(text, (size_t)got), S("xxx"));
+	assert_true(write(question.body, "x", 1) < 0);
+	close(question.body);
+	MUST(msg_send_judged(&house.filter, house.filter.in->tag,
+		&(struct msg_judged){ .code = 550, .status = S("5.7.1"), .reason = S("no") }));
+	assert_int_equal(hear_queued(session), 550);
 }
 
 static void test_judgement(void **state)
@@ -312,13 +330,13 @@ static void test_judgement(void **state)
 	struct channel session = house_session(&house.receiver);
 	assert_int_equal(judge_with(&session, 1, 550, to_others, S(FOR_OTHERS)), 550);
 	assert_int_equal(judge_with(&session, 2, 250, to_anna, WHOLE), 250);
+	judge_large(&session, 6);
 	/* The filter dies with the question, then is not there. */
 	tell_envelope(3, 9, UINT32_MAX, to_anna, 1);
 	send_begin(&session, 3);
 	send_end(&session, 0);
 	struct msg_judge question;
 	MUST(msg_expect_judge(&house.filter, &question));
-	close(question.body);
 	channel_close(&house.filter);
 	assert_int_equal(hear_queued(&session), 451);
 	tell_envelope(4, 9, UINT32_MAX, to_anna, 1);

@@ -24,8 +24,8 @@ static const struct msg_recipient local = { .account = ACCOUNT,
 	.mark = { "", 0 } };
 
 /* As it lies in a mailbox. */
-#define WHOLE                                                                                           \
-	S("Return-Path: <stranger@other.test>\r\nSiegel-Forward: AAAAAAAA\r\nReceived: x\r\n"           \
+#define WHOLE                                                                                 \
+	S("Return-Path: <stranger@other.test>\r\nSiegel-Forward: AAAAAAAA\r\nReceived: x\r\n" \
 	  "From: <anna@ours.test>\r\nSubject: x\r\n\r\nhello\r\n")
 
 static struct channel session;
@@ -55,7 +55,7 @@ static unsigned judged(const char *marks, struct msg_judged answer)
 {
 	struct msg_judge j;
 	MUST(msg_expect_judge(&house.filter, &j));
-	close(j.body);
+	fd_close(&j.body);
 	check_str("marks", j.marks, str_of(marks));
 	answer.code = 250;
 	answer.status = S("2.0.0");

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "os/clock.h"
+#include "os/fd.h"
 
 #define BODY S("From: <anna@ours.test>\r\nSubject: x\r\n\r\nhello\r\n")
 
@@ -54,7 +55,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 	if (from->account > 0 || from->inside) {
 		struct msg_judge j;
 		MUST(msg_expect_judge(&house.filter, &j));
-		close(j.body);
+		fd_close(&j.body);
 		MUST(msg_send_judged(&house.filter, house.filter.in->tag,
 			&(struct msg_judged){ .code = 250,
 				.status = S("2.0.0"),
