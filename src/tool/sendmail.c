@@ -230,7 +230,7 @@ static void who_calls(struct person *p)
 static int status_of(const struct submit *s)
 {
 	str text = str_of(s->text);
-	if (s->code == 0 || s->code < 500)
+	if (s->code < 500) /* 0: there was no reply */
 		return EX_TEMPFAIL;
 	return str_starts(text, S("5.7.")) ? EX_NOPERM : str_starts(text, S("5.1.1")) ? EX_NOUSER : EX_UNAVAILABLE;
 }

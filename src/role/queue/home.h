@@ -12,7 +12,7 @@ bool mail_is_home(const struct mail *m, const struct remote *r);
 void home_offer(struct mail *m, struct remote *r);
 void home_withdraw(struct mail *m, struct remote *r);
 void home_pump(struct remote *r);
-void home_timer(void *remote);
+void home_timer(void *to);
 /* directory has answered; will not answer; has said anew which domains are ours. */
 void home_answered(struct remote *r, const struct msg_readdressed *m);
 void home_lost(struct remote *r);
