@@ -31,7 +31,7 @@ ZONES = {
     "answers.test": Zone(f"* MX 10 mx\nmx A {ANSWERING}", INSECURE),
 }
 SETTINGS = ["sender.allow_private_destinations=yes", "accounts.sent_per_hour=0", "accounts.sent_per_day=0",
-            "accounts.strangers_per_hour=0", "accounts.strangers_per_day=0"]
+            "accounts.strangers_per_hour=0", "accounts.strangers_per_day=0", "queue.retry_first=2s"]
 MESSAGE = b"From: anna@example.test\r\nSubject: out\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nhello\r\n"
 
 

@@ -69,7 +69,10 @@ void turns_job(struct connection *c, const struct job *j)
 bool turns_may_linger(const struct connection *c)
 {
 	const struct sender *s = c->sender;
-	return c->destination->asks || s->greeted_first == NULL || s->threads_idle > 0;
+	if (c->destination->asks || s->greeted_first == NULL)
+		return true;
+	/* Mail for many may be waiting for this place alone, however many threads there are. */
+	return s->threads_idle > 0 && !(c->bulk && s->bulk_sessions >= bulk_max(s));
 }
 
 void turns_linger(struct connection *c)
