@@ -211,6 +211,14 @@ class Server:
         return path.read_text() if path.exists() else ""
 
     def log(self, event=None):
+        """The entries, or those of an event. The logger hears of it a moment after the client does, so nothing is looked for twice."""
+        found = self.entries(event)
+        if event is not None and not found:
+            time.sleep(0.2)
+            found = self.entries(event)
+        return found
+
+    def entries(self, event):
         text = self.log_text()
         entries = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]  # the last may be on its way
         return [e for e in entries if event is None or e["event"] == event]

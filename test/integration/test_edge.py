@@ -116,7 +116,7 @@ def test_inner_server_away():
             edge.wait_for(lambda: is_told(edge.rcpt("anna@inner.test"), 451, "4.4.1"), timeout=PATIENCE)
             assert is_told(edge.send("anna@inner.test"), 451, "4.4.1")
             assert edge.objects("queue", "list") == []
-            assert edge.log("inner_failed")[0]["domain"] == "inner.test"
+            assert edge.wait_for(lambda: edge.log("inner_failed"))[0]["domain"] == "inner.test"
             edge.wait_for(lambda: edge.rcpt("anna@inner.test").code == 451 and edge.log("inner_away"), timeout=PATIENCE)
             inner.start()
             edge.wait_for(lambda: edge.rcpt("anna@inner.test").code == 250, timeout=PATIENCE)
