@@ -37,14 +37,14 @@ static size_t piece_of(const struct job *j, uint64_t at)
 static err has_eight_bit(const struct job *j, bool *out)
 {
 	char room[PIECE];
-	bool found = false;
-	for (uint64_t at = 0; at < j->size && !found; at += PIECE) {
+	unsigned char all = 0;
+	for (uint64_t at = 0; at < j->size && all < 0x80; at += PIECE) {
 		size_t n = piece_of(j, at);
 		TRY(read_at(j, at, room, n));
 		for (size_t i = 0; i < n; i++)
-			found = found || (unsigned char)room[i] >= 0x80;
+			all |= (unsigned char)room[i];
 	}
-	*out = found;
+	*out = all >= 0x80;
 	return OK;
 }
 
@@ -103,10 +103,14 @@ err content_prepare(struct session *s, const struct job *j, struct content *out)
 {
 	struct content c = { .job = j };
 	TRY(size_of(j, &c.size));
+	const bool takes = offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME);
+	/* Nobody need have said it of a message that has such text: many clients do not. */
+	c.eight_bit = j->body == SMTP_BODY_8BITMIME;
 	if (j->body == SMTP_BODY_BINARYMIME)
 		c.converts = true; /* what has no lines does not leave as it is: RFC 3030 3 */
-	else if (!offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME))
-		TRY(has_eight_bit(j, &c.converts));
+	else if (!takes || !c.eight_bit)
+		TRY(has_eight_bit(j, &c.eight_bit));
+	c.converts = c.converts || (c.eight_bit && !takes);
 	if (c.converts && j->size > CONVERT_MAX)
 		return FAIL(UNSUPPORTED);
 	if (j->body == SMTP_BODY_BINARYMIME)

@@ -71,8 +71,9 @@ bool transaction_run(struct session *s, struct job *j);
  * body could not be read, and the session is over if something was sent. */
 struct content {
 	const struct job *job;
-	bool converts; /* 7 bits */
-	uint64_t size; /* what BDAT says */
+	bool eight_bit; /* has 8-bit text, or may have: it was said of it */
+	bool converts;  /* to 7 bits */
+	uint64_t size;  /* what BDAT says */
 };
 err content_prepare(struct session *s, const struct job *j, struct content *out);
 err content_send(struct session *s, const struct content *content, bool bdat);

@@ -83,7 +83,7 @@ static void say_mail(struct transaction *t)
 	buf_addf(&b, "MAIL FROM:<%.*s>", ARG(j->from));
 	if (offers(s, SMTP_EXTENSION_SIZE))
 		buf_addf(&b, " SIZE=%llu", (unsigned long long)t->content.size);
-	if (offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME) && j->body != SMTP_BODY_7BIT)
+	if (offers(s, SMTP_EXTENSION_EIGHT_BIT_MIME) && t->content.eight_bit)
 		buf_add(&b, S(" BODY=8BITMIME"));
 	if (j->utf8)
 		buf_add(&b, S(" SMTPUTF8"));
