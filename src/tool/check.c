@@ -12,11 +12,13 @@
 #include "tool/live.h"
 #include "tool/run.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { FINDING_MAX = 800, KEYS_BUDGET = 256 << 10, DAYS_OF_WARNING = 21, PERCENT_FREE = 10 };
+enum { FINDING_MAX = 800, KEYS_BUDGET = 256 << 10, DAYS_OF_WARNING = 21, PERCENT_FREE = 10, OTHERS_ANY = 0077 };
 
 struct check {
 	const struct call *call;
@@ -99,6 +101,54 @@ static void check_certificate(struct check *c)
 				"install CERTIFICATE KEY");
 	}
 	arena_free(&a);
+}
+
+static bool is_there(const struct check *c, str path)
+{
+	char room[PATH_MAX];
+	struct stat st;
+	snprintf(room, sizeof room, "%.*s", ARG(path));
+	return fstatat(c->setup.folders.top, room, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Files that the configuration names. A server without them serves, and does less than was meant. */
+static void check_named_files(struct check *c)
+{
+	const struct conf *f = &c->conf;
+	const struct conf_setting *hints = conf_find(S("resolver"), S("root_hints"));
+	if (f->sender.ca_extra.n > 0 && !is_there(c, f->sender.ca_extra))
+		finding(&c->found, "error", "sender.ca_extra", "there is no file %.*s: its authorities are not trusted",
+			ARG(f->sender.ca_extra));
+	if (!is_there(c, f->resolver.trust_anchor))
+		finding(&c->found, "warning", "resolver.trust_anchor",
+			"there is no file %.*s: answers of the DNS are not validated, and DANE is off; Debian has one "
+			"in dns-root-data",
+			ARG(f->resolver.trust_anchor));
+	if (!str_eq(f->resolver.root_hints, str_of(hints->initial)) && !is_there(c, f->resolver.root_hints))
+		finding(&c->found, "warning", "resolver.root_hints",
+			"there is no file %.*s: the root servers that are built in are asked",
+			ARG(f->resolver.root_hints));
+}
+
+/* Without the password that a route names its mail waits. Its line is looked for by `sender` alone, which says so in an alarm. */
+static void check_logins(struct check *c)
+{
+	const struct conf_map *table = &c->conf.routes.table;
+	struct stat st;
+	for (size_t i = 0; i < table->count; i++) {
+		if (!str_eq(table->items[i].key, S("auth")))
+			continue;
+		if (fstatat(c->setup.folders.top, "route-logins", &st, 0) != 0)
+			finding(&c->found, "error", "route-logins",
+				"it is missing, and the route for %.*s needs its line \"%.*s LOGIN PASSWORD\": write "
+				"it "
+				"beside siegel.yaml, mode 600",
+				ARG(table->items[i].name), ARG(table->items[i].value));
+		else if ((st.st_mode & OTHERS_ANY) != 0)
+			finding(&c->found, "error", "route-logins",
+				"others can read it, so nobody logs in by it: chmod 600 route-logins");
+		return;
+	}
 }
 
 /* ---- ports and neighbours ---- */
@@ -259,6 +309,8 @@ int run_check(const struct call *call)
 	check_programs(c);
 	check_certificate(c);
 	check_space(c);
+	check_named_files(c);
+	check_logins(c);
 	check_ports(c);
 	check_neighbours(c);
 	check_decisions(c);

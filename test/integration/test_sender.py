@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail leaves for real servers: Postfix with certificates that are right and wrong, behind routes that demand one thing or
 another."""
+import json
 import os
 import pathlib
 import sys
@@ -93,3 +94,43 @@ def test_route_test(certificates):
         postfix.wait_for("disconnect from")
     with siegel(routes(postfix.port)) as server:
         assert server.objects("route", "test", "remote.test", "--connect")[-1]["cause"] == "unreachable"
+
+
+def check(server):
+    """What `siegel check` finds, with the settings of the test: subject -> (level, finding)."""
+    words = [word for setting in server.settings for word in ("--set", setting)]
+    lines = server.command("check", "--json", *words, check=False).stdout.splitlines()
+    return {f["subject"]: (f["level"], f["finding"]) for f in map(json.loads, lines)}
+
+
+def test_login_that_is_missing():
+    """Nothing leaves as a stranger's where the route says that we log in, and it is said what to do."""
+    with Postfix("remote.test") as postfix:
+        server = siegel(routes(postfix.port, tls="none", auth="inner"))
+        server.expected.add("alarm")
+        with server:
+            server.account("kx-anna")
+            submit(server, "you@remote.test")
+            got = outcome(server)
+            assert (got["event"], got["cause"]) == ("destination_failed", "route") and "route-logins" in got["reason"]
+            (alarm,) = server.log("alarm")
+            assert (alarm["route"], alarm["auth"]) == ("remote.test", "inner") and "NAME LOGIN PASSWORD" in alarm["advice"]
+            level, finding = check(server)["route-logins"]
+            assert level == "error" and '"inner LOGIN PASSWORD"' in finding
+            logins = server.folder / "route-logins"
+            logins.write_text("inner me secret\n")
+            logins.chmod(0o640)
+            assert "chmod 600" in check(server)["route-logins"][1]
+            logins.chmod(0o600)
+            assert "route-logins" not in check(server)
+            assert "to=<you@remote.test>" not in postfix.log_text()
+
+
+def test_files_that_are_missing():
+    with siegel() as server:
+        assert not check(server).keys() & {"resolver.trust_anchor", "resolver.root_hints", "sender.ca_extra"}
+        server.settings += ["resolver.trust_anchor=nowhere.key", "resolver.root_hints=nowhere.hints", "sender.ca_extra=nowhere.pem"]
+        found = check(server)
+        for subject, level, name in (("resolver.trust_anchor", "warning", "nowhere.key"), ("resolver.root_hints", "warning", "nowhere.hints"),
+                                     ("sender.ca_extra", "error", "nowhere.pem")):
+            assert found[subject][0] == level and f"no file {name}" in found[subject][1]

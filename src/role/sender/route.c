@@ -43,6 +43,7 @@ void routes_init(struct sender *s)
 			.host = text_of(s, name, "host"),
 			.lmtp = str_eq(text_of(s, name, "protocol"), S("lmtp")),
 			.tls = tls_of(text_of(s, name, "tls")),
+			.auth = text_of(s, name, "auth"),
 			.helo = text_of(s, name, "helo") };
 		IGNORE(str_number(text_of(s, name, "port"), UINT16_MAX, &port)); /* conf_check() has looked */
 		r->port = (uint16_t)port;
@@ -70,7 +71,7 @@ bool route_is_own(const struct route *r, str domain)
 static void give_login(struct sender *s, str name, str login, str password)
 {
 	for (size_t i = 0; i < s->routes_count; i++)
-		if (str_eq(text_of(s, s->routes[i].name, "auth"), name)) {
+		if (str_eq(s->routes[i].auth, name)) {
 			s->routes[i].login = arena_copy(s->service->arena, login);
 			s->routes[i].password = arena_copy(s->service->arena, password);
 		}
@@ -84,4 +85,17 @@ void routes_logins(struct sender *s, str text)
 		if (line.n > 0 && line.p[0] != '#' && str_cut(&line, ' ', &name) && str_cut(&line, ' ', &login))
 			give_login(s, name, login, line);
 	}
+}
+
+void routes_check_logins(const struct sender *s)
+{
+	for (size_t i = 0; i < s->routes_count; i++)
+		if (s->routes[i].auth.n > 0 && s->routes[i].login.n == 0)
+			LOG(&s->service->log, alarm, F_TEXT("route", s->routes[i].name),
+				F_TEXT("auth", s->routes[i].auth),
+				F_TEXT("reason",
+					S("the route names a login that route-logins does not have: its mail waits")),
+				F_TEXT("advice",
+					S("write the line NAME LOGIN PASSWORD into the file route-logins beside "
+					  "siegel.yaml, mode 600, and start the server anew")));
 }

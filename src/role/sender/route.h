@@ -12,7 +12,8 @@ struct route {
 	uint16_t port;
 	bool lmtp;
 	enum security_setting tls;
-	str login, password; /* empty: none */
+	str auth;            /* the name of its login; empty: it needs none */
+	str login, password; /* empty: route-logins does not have it */
 	str helo;
 	struct address bind;
 	bool has_bind;
@@ -26,3 +27,5 @@ bool route_is_own(const struct route *r, str domain);
 const struct route *route_find(const struct sender *s, str domain);
 /* Logins for routes, a line each: NAME LOGIN PASSWORD. */
 void routes_logins(struct sender *s, str text);
+/* An alarm for each route whose login is missing. */
+void routes_check_logins(const struct sender *s);

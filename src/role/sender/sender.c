@@ -85,7 +85,8 @@ static void take_logins(struct sender *s, int fd, char *room, size_t size)
 	struct stat st;
 	if (fstat(fd, &st) != 0 || (st.st_mode & OTHERS_ANY) != 0) {
 		LOG(&s->service->log, alarm,
-			F_TEXT("reason", S("route-logins can be read by others; it must have mode 600")));
+			F_TEXT("reason", S("route-logins can be read by others: nobody logs in by it")),
+			F_TEXT("advice", S("chmod 600 route-logins, beside siegel.yaml, and start the server anew")));
 		return;
 	}
 	if (s->routes == NULL)
@@ -120,6 +121,7 @@ err sender_start(struct service *s)
 		LOG(&s->log, alarm, F_TEXT("reason", S("there is no such file as sender.ca_extra names")));
 	if (sender->routes == NULL)
 		routes_init(sender);
+	routes_check_logins(sender);
 	return threads_init(sender);
 }
 

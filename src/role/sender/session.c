@@ -298,8 +298,11 @@ static err auth_login(struct session *s)
 
 static bool log_in(struct session *s)
 {
-	if (s->route == NULL || s->route->login.n == 0)
+	if (s->route == NULL || s->route->auth.n == 0)
 		return true;
+	if (s->route->login.n == 0)
+		return give_up(
+			s, CAUSE_route, false, "4.7.0", "the route names a login that route-logins does not have");
 	if (s->tls_version == NULL && s->security.action != ACTION_PLAIN)
 		return give_up(
 			s, CAUSE_route, false, "4.7.0", "the route has a login, which does not leave without TLS");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The dialogue with servers that are right, odd, broken and hostile. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include "sender_world.h"
 
 #define HELLO "S 220 mx.remote.test ESMTP\nH EHLO us.test\n"
@@ -234,6 +237,64 @@ static void test_dialogues(void **state)
 	assert_int_equal(complaints, 0);
 }
 
+static const char *logins; /* what stands in route-logins */
+
+static void give_logins(struct service *s)
+{
+	int fd = memfd_create("route-logins", MFD_CLOEXEC);
+	assert_true(fd >= 0 && fchmod(fd, 0600) == 0);
+	assert_int_equal(write(fd, logins, strlen(logins)), strlen(logins));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	sender_file(s, S("logins"), fd);
+}
+
+/* A route that wants a login: without one nothing is said that would be taken for a stranger's. */
+static void test_logins(void **state)
+{
+	static const struct wish usual = { 0 };
+	static const char *const settings[] = { "routes.table=remote.test/auth=inner remote.test/tls=none", NULL };
+	static const struct {
+		const char *logins, *script;
+		enum outcome_kind kind;
+		enum cause cause;
+		unsigned alarms;
+	} cases[] = {
+		{ "", WITH("AUTH PLAIN") GONE, OUTCOME_DEFERRED, CAUSE_route, 1 },
+		{ "outer me secret\ninner me\n# inner me secret\n", WITH("AUTH PLAIN") GONE, OUTCOME_DEFERRED,
+			CAUSE_route, 1 },
+		{ "outer me secret\n inner me  a b\n",
+			WITH("AUTH PLAIN LOGIN") "H AUTH PLAIN AG1lACBhIGI=\nS 235 ok\n" MAILED
+						 "H DATA\nS 354 go\nB\nS 250 ok\n" GONE,
+			OUTCOME_DELIVERED, CAUSE_none, 0 },
+		{ "inner me secret\n",
+			WITH("AUTH LOGIN") "H AUTH LOGIN\nS 334 VXNlcm5hbWU6\nH bWU=\nS 334 UGFzc3dvcmQ6\nH c2VjcmV0\n"
+					   "S 235 ok\n" MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE,
+			OUTCOME_DELIVERED, CAUSE_none, 0 },
+		{ "inner me wrong\n", WITH("AUTH PLAIN") "H AUTH PLAIN\nS 535 5.7.8 no\n" GONE, OUTCOME_DEFERRED,
+			CAUSE_route, 0 },
+		{ "inner me secret\n", WITH("AUTH CRAM-MD5") GONE, OUTCOME_DEFERRED, CAUSE_route, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		logins = cases[i].logins;
+		before_start = give_logins;
+		world_open(&world, settings);
+		world.server.script = cases[i].script;
+		pthread_create(&world.server.thread, NULL, serve, &world.server);
+		turn(&world, 50, NULL);
+		offer(&world, "remote.test", &usual);
+		turn(&world, 8000, job_ended);
+		pthread_join(world.server.thread, NULL);
+		if (world.server.complaint[0] != '\0' || world.shown[0].kind != cases[i].kind ||
+			world.shown[0].cause != cases[i].cause)
+			fail_msg("%zu: %s; got kind %u, cause %u, %s", i, world.server.complaint, world.shown[0].kind,
+				world.shown[0].cause, world.shown[0].text);
+		assert_int_equal(world.fake.events[EV_alarm], cases[i].alarms);
+		world_close(&world);
+	}
+	before_start = NULL;
+}
+
 /* Whatever the DNS calls the host: where this machine's own port answers nothing is said, and nobody behind it is asked. */
 static void test_leads_back(void **state)
 {
@@ -273,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialogues),
+		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_leads_back),
 	};
 	tls_prepare();

@@ -153,6 +153,9 @@ static void remember(const struct sender *sender)
 	all[count++] = *sender;
 }
 
+/* What else it is given before it starts; or NULL. */
+static void (*before_start)(struct service *s);
+
 static void world_open(struct world *w, const char *const *settings)
 {
 	char line[100];
@@ -179,6 +182,8 @@ static void world_open(struct world *w, const char *const *settings)
 	w->resolver = channel_of(ends[0], &w->resolver_in, &w->resolver_out);
 	sender_channel(s, S("resolver"), 0, 0, ends[1]);
 	connect_queue(w);
+	if (before_start != NULL)
+		before_start(s);
 	check_err("start", sender_start(s), ERR_NONE);
 }
 
