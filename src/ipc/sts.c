@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipc/sts.h"
 
+enum tls_result_type sts_failure_type(enum sts_failure f)
+{
+	switch (f) {
+	case STS_FAILURE_FETCH:
+		return TLS_RESULT_STS_POLICY_FETCH_ERROR;
+	case STS_FAILURE_INVALID:
+		return TLS_RESULT_STS_POLICY_INVALID;
+	case STS_FAILURE_WEBPKI:
+		return TLS_RESULT_STS_WEBPKI_INVALID;
+	case STS_FAILURE_NONE:
+	default:
+		return TLS_RESULT_SUCCESS;
+	}
+}
+
 void sts_patterns_write(struct buf *b, const struct mta_sts_policy *policy)
 {
 	for (size_t i = 0; i < policy->patterns_count; i++) {

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "ipc/wire.h"
 #include "proto/mta_sts/policy.h"
+#include "proto/tls_report/result.h"
 
 /* What `fetcher` found. */
 enum sts_outcome {
@@ -13,6 +14,10 @@ enum sts_outcome {
 	STS_FAILED,  /* there is one, but it could not be had, or is none */
 	STS_UNKNOWN, /* the DNS gave no answer */
 };
+
+/* Why a policy cannot be had, for reports (RFC 8460 4.3.2.2); NONE: nothing failed, or it is not known that there is one. */
+enum sts_failure { STS_FAILURE_NONE, STS_FAILURE_FETCH, STS_FAILURE_INVALID, STS_FAILURE_WEBPKI };
+enum tls_result_type sts_failure_type(enum sts_failure f);
 
 /* A policy's patterns as one text, a line each, and back. The strings of the policy are views of the text, its list lies in the
  * arena. ERR_SYNTAX: too many, or one that is empty or too long; ERR_MEMORY. */

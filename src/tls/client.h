@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The other side of TLS: who connects, and wants to know to whom. Needs no file of the system's: whom to trust is said. */
 #pragma once
+#include "proto/tls_report/result.h"
 #include "tls/tls.h"
 
 struct tls_client;
@@ -49,4 +50,6 @@ err tls_connect_as(struct tls_client *client, int fd, const struct tls_expected 
 bool tls_is_proved(const struct tls *tls);
 /* Why not, in the library's words, static memory; as TLS-RPT names it (RFC 8460 4.3). */
 const char *tls_doubt(const struct tls *tls);
-const char *tls_doubt_type(const struct tls *tls);
+enum tls_result_type tls_doubt_type(const struct tls *tls);
+/* Also after a handshake that failed: whether something is wrong with the certificate that was shown. */
+bool tls_is_doubted(const struct tls *tls);

@@ -186,22 +186,24 @@ bool tls_is_proved(const struct tls *tls)
 
 const char *tls_doubt(const struct tls *tls) { return X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl)); }
 
-const char *tls_doubt_type(const struct tls *tls)
+bool tls_is_doubted(const struct tls *tls) { return SSL_get_verify_result(tls->ssl) != X509_V_OK; }
+
+enum tls_result_type tls_doubt_type(const struct tls *tls)
 {
 	switch (SSL_get_verify_result(tls->ssl)) {
 	case X509_V_ERR_HOSTNAME_MISMATCH:
-		return "certificate-host-mismatch";
+		return TLS_RESULT_CERTIFICATE_HOST_MISMATCH;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return "certificate-expired";
+		return TLS_RESULT_CERTIFICATE_EXPIRED;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 	case X509_V_ERR_CERT_UNTRUSTED:
-		return "certificate-not-trusted";
+		return TLS_RESULT_CERTIFICATE_NOT_TRUSTED;
 	default:
-		return "validation-failure";
+		return TLS_RESULT_VALIDATION_FAILURE;
 	}
 }

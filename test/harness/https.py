@@ -54,8 +54,9 @@ class Web:
 
     def choose(self, stream, host, _):
         if host in self.certificates:
-            stream.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            stream.context.load_cert_chain(self.certificates[host])
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificates[host])  # before it becomes the stream's, which copies what is there then
+            stream.context = context
 
     def policy(self, mode="enforce", patterns=("mx1.secure.test",), max_age=86400, kind="text/plain", host=None):
         """Answers with a policy from now on; with a host only those who ask for that."""

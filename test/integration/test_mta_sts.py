@@ -127,6 +127,7 @@ def test_wrong_certificates(authority, world):
     world.web.context.load_cert_chain(other)
     answer = world.ask()
     assert not answer["found"] and not world.web.requests, answer
+    assert answer["result"] == "sts-webpki-invalid", answer
 
 
 def test_private_addresses(authority):

@@ -3,6 +3,7 @@
 own the policies, and the DNS is real too. test_mta_sts.py has what comes between record and policy; test/unit/trust/security.c
 the decision alone."""
 import hashlib
+import ipaddress
 import os
 import signal
 import time
@@ -48,13 +49,25 @@ CASES = {
     "web-expired": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
     "web-wrong-name": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
     "web-down": ("enforce", OTHER, ["self"], False, "encrypted", "none", "success"),
+    "web-nothing": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
+    "web-gone": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
+    "web-html": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
+    "web-no-policy": ("enforce", OTHER, ["self"], True, "encrypted", "none", "success"),
     "overridden": ("enforce", OTHER, ["self"], True, "encrypted", "setting", "success"),
     # the rest has tests of its own
     "changes": ("enforce", OWN, ["self"], True, "refused", "sts", "certificate-not-trusted"),
     "kept": ("enforce", OWN, ["good"], True, None, None, None),
+    "held-back": ("enforce", OWN, ["good"], True, None, None, None),
     "silent": ("enforce", OTHER, ["self"], True, None, None, None),
 }
-UNKNOWN = {"web-self", "web-expired", "web-wrong-name", "web-down"}
+# Policies that cannot be had: how reports call that, and a word of the reason (RFC 8460 4.3.2.2). The mail goes as if there were none.
+UNKNOWN = {"web-self": ("sts-webpki-invalid", "self"), "web-expired": ("sts-webpki-invalid", "expired"),
+           "web-wrong-name": ("sts-webpki-invalid", "mismatch"), "web-down": ("sts-policy-fetch-error", "refused"),
+           "web-nothing": ("sts-policy-fetch-error", "HTTP"), "web-gone": ("sts-policy-fetch-error", "404"),
+           "web-html": ("sts-policy-invalid", "text/plain"), "web-no-policy": ("sts-policy-invalid", "no policy")}
+ANSWERS = {"web-nothing": b"", "web-gone": b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
+           "web-html": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\nversion: STSv1\nmode: none\nmax_age: 1\n",
+           "web-no-policy": b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"}
 
 # DANE comes first (RFC 8461 2): proved by records where the policy would refuse, refused by records where it would not
 DANE = {"saved": ("self", "proved", "tlsa", "success"), "doomed": ("good", "refused", "tlsa", "validation-failure")}
@@ -167,6 +180,7 @@ def _world(tmp_path_factory):
                 mode, patterns, *_ = CASES.get(name.split(".")[0], ("enforce", OTHER))
                 if mode:
                     web.policy(mode, [p.format(mx=host(name.split(".")[0])) for p in patterns], host=f"mta-sts.{name}")
+            web.answers.update({f"mta-sts.{name}.right.test": answer for name, answer in ANSWERS.items()})
             settings = [*dns.settings(), f"sender.smtp_port={postfix.port}", f"sender.https_port={web.port}",
                         "sender.allow_private_destinations=yes", f"sender.ca_extra={trusted}", "queue.retry_first=1h",
                         "routes.table=overridden.right.test/tls=may"]
@@ -210,14 +224,43 @@ def test_what_is_noted(world):
     lines = {line["result"]: line for line in world.server.wait_for(lines, 60)}
     failure, success = lines["validation-failure"], lines["success"]
     assert success["count"] == failure["count"] == 1
-    assert failure["host"] == "mx-second-named.right.test" and failure["address"] == "" and "does not name" in failure["reason"]
+    assert failure["host"] == "mx-second-named.right.test" and "does not name" in failure["reason"]
+    assert failure["address"] == failure["local"] == failure["helo"] == ""
     for line in lines.values():
         assert line["policy_text"] == ["version: STSv1", "mode: enforce", "max_age: 86400", "mx: mx-second-named-1.right.test"]
         assert line["hosts"] == ["mx-second-named-1.right.test"]
     line, = world.server.objects("route", "results", "tested-expired.right.test")
     assert (line["host"], line["address"]) == ("mx-tested-expired.right.test", address_of("expired")) and "expired" in line["reason"]
+    assert ipaddress.ip_address(line["local"]).is_loopback and line["helo"] == "mx.right.test"
     line, = world.server.objects("route", "results", "saved.signed.test")
     assert line["policy_text"][0].startswith("3 1 1 ") and line["hosts"] == ["mx.saved.signed.test"]
+
+
+def test_policies_that_cannot_be_had(world):
+    """They are counted beside how the session went, by what failed; no mail server has to do with it."""
+    world.wait_noted({f"{name}.right.test": ("sts", result) for name, (result, _) in UNKNOWN.items()})
+    for name, (result, word) in UNKNOWN.items():
+        assert world.wait(f"{name}.right.test")[0] == "encrypted"
+        session, failure = sorted(world.server.objects("route", "results", f"{name}.right.test"), key=lambda line: line["policy"])
+        assert (session["policy"], session["result"], session["count"]) == ("none", "success", 1)
+        assert (failure["policy"], failure["result"], failure["count"]) == ("sts", result, 1) and word in failure["reason"], failure
+        assert not any(failure[key] for key in ("host", "helo", "address", "local", "policy_text", "hosts")), failure
+        assert world.server.objects("verify", "mta-sts", f"{name}.right.test")[0]["result"] == result
+    assert [line["result"] for line in world.server.objects("route", "results", "no-record.right.test")] == ["success"]
+
+
+def test_new_policy_cannot_be_had(world):
+    """The kept one holds, and the session is counted under it, as is that the new one could not be fetched."""
+    domain = "held-back.right.test"
+    assert world.server.objects("verify", "mta-sts", domain)[0]["result"] == ""
+    world.web.answers[f"mta-sts.{domain}"] = b""
+    world.dns.change("right.test", '_mta-sts.held-back TXT "v=STSv1; id=2"', without=["_mta-sts.held-back"])
+    world.send(domain)
+    assert world.wait(domain) == ("proved", "sts")
+    world.wait_noted({domain: ("sts", "sts-policy-fetch-error")})
+    session, failure = world.server.objects("route", "results", domain)
+    assert (session["result"], failure["result"]) == ("success", "sts-policy-fetch-error")
+    assert session["policy_text"] == failure["policy_text"] and "mode: enforce" in failure["policy_text"]
 
 
 def test_what_is_logged(world):

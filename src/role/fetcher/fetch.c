@@ -143,9 +143,10 @@ static err fetch_over(struct fetch *f, int fd)
 	struct tls *tls = tls_connect(f->fetcher->trust, fd, host);
 	io_deadline(io, left(f));
 	err e = io_start_layer(io, &tls_layer, tls);
-	if (failed(e))
+	if (failed(e)) {
+		f->untrusted = e.code == ERR_TLS && tls_is_doubted(tls);
 		(void)refuse(f, e, "%s: %s", host, e.code == ERR_TLS ? tls_failure(tls) : err_text(e));
-	else
+	} else
 		e = converse(f, io);
 	io_free(&io);
 	return e;

@@ -46,20 +46,23 @@ static uint64_t key_of(struct fetcher *f, str domain, str id)
 	return hash_of(&f->key, buf_str(&b));
 }
 
-bool failed_lately(struct fetcher *f, str domain, str id)
+bool failed_lately(struct fetcher *f, str domain, str id, enum sts_failure *why)
 {
 	uint64_t key = key_of(f, domain, id);
 	pthread_mutex_lock(&f->lock);
 	struct failure last = f->failures[key % FAILURES];
 	pthread_mutex_unlock(&f->lock);
-	return last.key == key && last.at != 0 && clock_ms() - last.at < AGAIN_MS;
+	if (last.key != key || last.at == 0 || clock_ms() - last.at >= AGAIN_MS)
+		return false;
+	*why = last.kind;
+	return true;
 }
 
-void note_failure(struct fetcher *f, str domain, str id)
+void note_failure(struct fetcher *f, str domain, str id, enum sts_failure why)
 {
 	uint64_t key = key_of(f, domain, id);
 	pthread_mutex_lock(&f->lock);
-	f->failures[key % FAILURES] = (struct failure){ key, clock_ms() };
+	f->failures[key % FAILURES] = (struct failure){ key, clock_ms(), why };
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -81,7 +84,8 @@ static void task_answer(struct fetcher *f, const struct task *t, struct frame *o
 		.mode = s->policy.mode,
 		.max_age = s->policy.max_age,
 		.patterns = buf_str(&patterns),
-		.reason = s->reason };
+		.reason = s->reason,
+		.failure = s->failure };
 	pthread_mutex_lock(&f->lock);
 	struct channel c = channel_of(f->ledger.channel.fd, NULL, out);
 	if (c.fd >= 0)

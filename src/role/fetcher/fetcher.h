@@ -16,6 +16,7 @@ enum { FETCHES_MAX = 32, WAITING_MAX = 1024, REASON_MAX = 200, FAILURES = 1024 }
 struct failure {
 	uint64_t key; /* a hash of domain and id */
 	int64_t at;
+	enum sts_failure kind;
 };
 
 struct fetcher {
@@ -44,6 +45,7 @@ struct fetch {
 	unsigned status;
 	str media_type, body;
 	char reason[REASON_MAX]; /* of a failure, for the log */
+	bool untrusted;          /* it was the certificate */
 };
 /* OK: there was an answer, whatever its status. */
 err fetch_run(struct fetch *f);
@@ -60,9 +62,10 @@ struct sts_task {
 	str id;
 	struct mta_sts_policy policy;
 	str reason;
+	enum sts_failure failure;
 };
 void sts_run(struct sts_task *t);
 
-/* fetcher.c: whether this policy was tried in vain lately; that it was now. Any thread. */
-bool failed_lately(struct fetcher *f, str domain, str id);
-void note_failure(struct fetcher *f, str domain, str id);
+/* fetcher.c: why this policy could not be had some minutes ago, if so; that it could not now. Any thread. */
+bool failed_lately(struct fetcher *f, str domain, str id, enum sts_failure *why);
+void note_failure(struct fetcher *f, str domain, str id, enum sts_failure why);

@@ -13,6 +13,13 @@ static void end(struct sts_task *t, enum sts_outcome outcome, const char *reason
 	t->reason = arena_copy(t->arena, str_slice(str_of(reason), 0, REASON_MAX - 1));
 }
 
+/* As a report will tell the domain (RFC 8460 4.3.2.2). */
+static void end_failed(struct sts_task *t, enum sts_failure why, const char *reason)
+{
+	t->failure = why;
+	end(t, STS_FAILED, reason);
+}
+
 static str prefixed(struct sts_task *t, const char *label)
 {
 	struct buf b = buf_in(t->arena, HOST_ROOM);
@@ -37,9 +44,10 @@ static bool find_id(struct sts_task *t)
 			record = a.records[i].text;
 			count++;
 		}
-	if (a.outcome == DNS_FAILED || a.outcome == DNS_BOGUS)
+	if (a.outcome == DNS_FAILED || a.outcome == DNS_BOGUS) {
+		t->failure = STS_FAILURE_FETCH;
 		end(t, STS_UNKNOWN, "the DNS does not say whether there is a policy");
-	else if (count == 0)
+	} else if (count == 0)
 		end(t, STS_ABSENT, "there is no record");
 	else if (count > 1 || failed(mta_sts_record_parse(record, &t->id)))
 		end(t, STS_ABSENT, count > 1 ? "there are several records" : "the record is not right");
@@ -60,14 +68,15 @@ static void get_policy(struct sts_task *t)
 		.deadline = t->deadline };
 	err e = fetch_run(&f);
 	if (failed(e))
-		end(t, STS_FAILED, f.reason[0] != '\0' ? f.reason : err_text(e));
+		end_failed(t, f.untrusted ? STS_FAILURE_WEBPKI : STS_FAILURE_FETCH,
+			f.reason[0] != '\0' ? f.reason : err_text(e));
 	else if (f.status != STATUS_OK) {
 		snprintf(f.reason, sizeof f.reason, "%.*s: status %u", ARG(f.host), f.status);
-		end(t, STS_FAILED, f.reason);
+		end_failed(t, STS_FAILURE_FETCH, f.reason);
 	} else if (!str_eq_nocase(f.media_type, S("text/plain")))
-		end(t, STS_FAILED, "the policy is not text/plain");
+		end_failed(t, STS_FAILURE_INVALID, "the policy is not text/plain");
 	else if (failed(mta_sts_policy_parse(f.body, t->arena, &t->policy)))
-		end(t, STS_FAILED, "what was fetched is no policy");
+		end_failed(t, STS_FAILURE_INVALID, "what was fetched is no policy");
 	else
 		end(t, STS_FETCHED, "");
 }
@@ -81,11 +90,12 @@ void sts_run(struct sts_task *t)
 		end(t, STS_SAME, "");
 		return;
 	}
-	if (failed_lately(t->fetcher, t->domain, t->id)) {
-		end(t, STS_FAILED, "it could not be fetched some minutes ago");
+	enum sts_failure why;
+	if (failed_lately(t->fetcher, t->domain, t->id, &why)) {
+		end_failed(t, why, "it could not be fetched some minutes ago");
 		return;
 	}
 	get_policy(t);
 	if (t->outcome == STS_FAILED)
-		note_failure(t->fetcher, t->domain, t->id);
+		note_failure(t->fetcher, t->domain, t->id, t->failure);
 }

@@ -120,6 +120,7 @@ static void show(struct admin *a, str domain, const struct msg_sts_policy *m)
 		json_list_item(&j, pattern);
 	json_list_end(&j);
 	json_text(&j, "reason", m->reason);
+	json_text(&j, "result", str_of(tls_result_name(sts_failure_type((enum sts_failure)m->failure))));
 	json_end(&j);
 	IGNORE(admin_line(a, buf_str(&b)));
 	admin_done(a);
@@ -141,12 +142,27 @@ static struct msg_sts_policy kept_policy(struct ledger_role *r, str domain, bool
 	struct ledger_policy p;
 	if (!find(r, domain, &p))
 		return (struct msg_sts_policy){ .kept = kept, .reason = reason, .id = S(""), .patterns = S("") };
-	return (struct msg_sts_policy){ true, kept, p.mode, p.id, p.max_age, p.patterns, reason, 0 };
+	return (struct msg_sts_policy){ .found = true,
+		.kept = kept,
+		.mode = p.mode,
+		.id = p.id,
+		.max_age = p.max_age,
+		.patterns = p.patterns,
+		.reason = reason };
 }
 
 static void answer_kept(struct question *q, bool kept, str reason)
 {
 	const struct msg_sts_policy m = kept_policy(q->role, domain_of(q), kept, reason);
+	answer(q, &m);
+}
+
+/* Where the DNS does not even say whether there is one, a failure is a policy's only if one is kept. */
+static void answer_failed(struct question *q, const struct msg_sts_fetched *fetched)
+{
+	struct msg_sts_policy m = kept_policy(q->role, domain_of(q), true, fetched->reason);
+	if (fetched->outcome == STS_FAILED || m.found)
+		m.failure = fetched->failure;
 	answer(q, &m);
 }
 
@@ -243,9 +259,11 @@ static err on_tls_result(struct ledger_role *r, const struct msg_tls_result *m, 
 		.kind = m->policy,
 		.text = m->text,
 		.hosts = m->hosts,
-		.type = m->type,
+		.type = str_of(tls_result_name((enum tls_result_type)m->type)),
 		.host = m->host,
+		.helo = m->helo,
 		.address = m->address,
+		.local = m->local,
 		.reason = m->reason,
 		.count = m->count };
 	err e = r->store != NULL ? ledger_result_add(r->store, &result, clock_utc_seconds() / DAY_SECONDS) : OK;
@@ -274,8 +292,12 @@ static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m
 	switch ((enum sts_outcome)m->outcome) {
 	case STS_FETCHED:
 		keep(r, domain_of(q), m);
-		answer(q, &(const struct msg_sts_policy){
-				  true, false, m->mode, m->id, m->max_age, m->patterns, S(""), 0 });
+		answer(q, &(const struct msg_sts_policy){ .found = true,
+				  .mode = m->mode,
+				  .id = m->id,
+				  .max_age = m->max_age,
+				  .patterns = m->patterns,
+				  .reason = S("") });
 		break;
 	case STS_SAME:
 		answer_kept(q, false, S(""));
@@ -285,7 +307,7 @@ static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m
 		break;
 	case STS_FAILED:
 	case STS_UNKNOWN:
-		answer_kept(q, true, m->reason);
+		answer_failed(q, m);
 		break;
 	}
 	return OK;

@@ -29,7 +29,9 @@ static void write_line(struct buf *line, const struct ledger_result *r, bool who
 	json_number(&j, "count", r->count);
 	if (r->type.n > 0) {
 		json_text(&j, "host", r->host);
+		json_text(&j, "helo", r->helo);
 		json_text(&j, "address", r->address);
+		json_text(&j, "local", r->local);
 		json_text(&j, "reason", r->reason);
 	}
 	add_lines(&j, "policy_text", whole ? r->text : S(""));

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where mail for a domain goes: its hosts, their addresses and what the DNS says of their certificates. */
 #pragma once
+#include "ipc/sts.h"
 #include "os/loop.h"
 #include "proto/mta_sts/policy.h"
 #include "role/sender/job.h"
 #include "role/sender/route.h"
 #include "trust/mx.h"
 
-enum { HOST_ADDRESSES_MAX = 12, HOST_RECORDS_MAX = 16 };
+enum { HOST_ADDRESSES_MAX = 12, HOST_RECORDS_MAX = 16, RECORD_SHOWN_MAX = 400 };
 
 struct connection;
 
@@ -28,6 +29,7 @@ struct host {
 	str tlsa_second; /* asked for when there are none under the first; or absent */
 	struct tlsa_record records[HOST_RECORDS_MAX];
 	size_t records_count; /* usable ones */
+	size_t records_seen;  /* with the others behind them, which are cut to RECORD_SHOWN_MAX: for reports */
 	/* Why it is not. */
 	struct failure failure;
 	/* While its addresses are being asked for. */
@@ -47,6 +49,7 @@ struct policy {
 	struct mta_sts_policy sts; /* of mode MTA_STS_NONE where there is none */
 	str id, reason;            /* reason: why there is none, or why a kept one */
 	bool kept;
+	enum sts_failure failure; /* the reason is one for reports */
 	bool broken; /* a host did not keep to it: is asked for anew (RFC 8461 5.1). Guarded by sender.lock */
 };
 

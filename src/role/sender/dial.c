@@ -239,6 +239,16 @@ static void give_up(struct connection *c)
 		destination_give_up(d, &f);
 }
 
+/* RFC 8460 4.3.2.1, RFC 8460 4.3.2.2 */
+static enum tls_result_type type_of_avoided(const struct security *s, const struct host *h)
+{
+	if (s->source != SOURCE_TLSA && s->source != SOURCE_SETTING)
+		return TLS_RESULT_VALIDATION_FAILURE;
+	if (h->dane == DANE_AVOID)
+		return TLS_RESULT_DNSSEC_INVALID;
+	return h->dane == DANE_ENCRYPT ? TLS_RESULT_TLSA_INVALID : TLS_RESULT_DANE_REQUIRED;
+}
+
 /* Some hosts are not even connected to (RFC 7672 2.2, RFC 8461 5): the failure is theirs. */
 static bool is_avoided(struct connection *c, const struct host *h)
 {
@@ -250,10 +260,12 @@ static bool is_avoided(struct connection *c, const struct host *h)
 	failure_set(&c->failure, CAUSE_tls, security.is_final, security.is_final ? "5.7.10" : "4.7.5", "%s",
 		security.reason);
 	snprintf(c->failure.host, sizeof c->failure.host, "%.*s", ARG(h->name));
-	const char *type = security.source == SOURCE_TLSA      ? "dnssec-invalid"
-			   : security.source == SOURCE_SETTING ? "dane-required"
-							       : "validation-failure";
-	const struct tls_note note = { d, h, NULL, security.source, type, security.reason };
+	const struct tls_note note = { .destination = d,
+		.host = h,
+		.helo = S(""),
+		.source = security.source,
+		.type = type_of_avoided(&security, h),
+		.reason = str_of(security.reason) };
 	results_note(s, &note);
 	results_due(s);
 	if (security.source == SOURCE_STS)
@@ -277,6 +289,8 @@ static void step(struct connection *c)
 			wait_for_attempts(c);
 			return;
 		}
+		if (h->state == HOST_UNUSABLE && h->evidence == EVIDENCE_BOGUS)
+			results_note_bogus(d, h);
 		if (h->state == HOST_UNUSABLE && (c->failure.cause == CAUSE_none || !h->failure.final))
 			c->failure = h->failure;
 		c->host++;

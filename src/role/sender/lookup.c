@@ -135,6 +135,7 @@ static void take_hosts(struct destination *d, const struct dns_answer *a)
 		lost(d, CAUSE_domain, true, "5.1.2", S("there is no such domain"));
 		break;
 	case DNS_BOGUS:
+		results_note_bogus(d, NULL);
 		lost(d, CAUSE_dns, false, "4.7.5", S("the domain's DNS answers are not signed as they should be"));
 		break;
 	case DNS_FAILED:
@@ -181,6 +182,18 @@ static void order_addresses(struct host *h)
 	}
 }
 
+static void keep_records(
+	struct destination *d, struct host *h, const struct tlsa_record *all, size_t count, size_t good)
+{
+	h->records_count = good < HOST_RECORDS_MAX ? good : HOST_RECORDS_MAX;
+	h->records_seen = count < HOST_RECORDS_MAX ? count : HOST_RECORDS_MAX;
+	for (size_t i = 0; i < h->records_seen; i++) {
+		const size_t most = i < good ? all[i].data.n : RECORD_SHOWN_MAX;
+		h->records[i] = all[i];
+		h->records[i].data = arena_copy(d->arena, str_slice(all[i].data, 0, most));
+	}
+}
+
 static void take_records(struct destination *d, struct host *h, const struct dns_answer *a)
 {
 	struct tlsa_record all[DNS_RECORDS_MAX];
@@ -195,11 +208,7 @@ static void take_records(struct destination *d, struct host *h, const struct dns
 	}
 	size_t good = tlsa_select(all, count);
 	h->dane = dane_demand(h->evidence, e, count, good);
-	h->records_count = good < HOST_RECORDS_MAX ? good : HOST_RECORDS_MAX;
-	for (size_t i = 0; i < h->records_count; i++) {
-		h->records[i] = all[i];
-		h->records[i].data = arena_copy(d->arena, all[i].data);
-	}
+	keep_records(d, h, all, count, good);
 	/* RFC 7672 2.2.3: first under the name that aliases lead to, then under the first one. */
 	if (h->dane == DANE_SILENT && h->tlsa_second.n > 0) {
 		char name[NAME_ROOM];

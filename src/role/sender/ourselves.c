@@ -41,15 +41,19 @@ static bool is_listened_on(const struct conf *conf, const struct address *to)
 	return false;
 }
 
-/* An address of this machine is reached from itself. */
-static bool is_same_on_both_ends(int fd, const struct address *to)
+bool own_address(int fd, struct address *out)
 {
 	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	socklen_t n = sizeof from;
-	struct address own;
 	unsigned port;
-	return getsockname(fd, (struct sockaddr *)&from, &n) == 0 && !failed(peer_of(&from, &own, &port)) &&
-	       is_same(&own, to);
+	return getsockname(fd, (struct sockaddr *)&from, &n) == 0 && !failed(peer_of(&from, out, &port));
+}
+
+/* An address of this machine is reached from itself. */
+static bool is_same_on_both_ends(int fd, const struct address *to)
+{
+	struct address own;
+	return own_address(fd, &own) && is_same(&own, to);
 }
 
 bool leads_to_ourselves(const struct sender *s, int fd, const struct address *to, uint16_t port)

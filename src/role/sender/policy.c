@@ -78,6 +78,7 @@ static err take(struct destination *d, const struct msg_sts_policy *m)
 	p->id = arena_copy(d->arena, m->id);
 	p->reason = arena_copy(d->arena, m->reason);
 	p->kept = m->kept;
+	p->failure = (enum sts_failure)m->failure;
 	if (!m->found)
 		return OK;
 	TRY(sts_patterns_read(arena_copy(d->arena, m->patterns), d->arena, &p->sts));

@@ -17,15 +17,14 @@ enum {
 	TEXT_ROOM = 30000, /* as sender_ledger.def */
 	REASON_MAX = 200,
 	ADDRESS_ROOM = 64,
-	RECORD_MAX = 400, /* of a TLSA record; a longer one is cut */
 };
 
 struct tls_result {
 	struct tls_result *next;
 	int64_t day;
 	enum security_source source;
-	str domain, text, hosts, host, address, reason;
-	const char *type;
+	str domain, text, hosts, host, helo, address, local, reason;
+	enum tls_result_type type;
 	uint64_t count;
 };
 
@@ -56,23 +55,29 @@ static void write_sts(struct buf *b, const struct mta_sts_policy *p)
 
 static void write_records(struct buf *b, const struct host *h)
 {
-	for (size_t i = 0; i < h->records_count; i++) {
+	for (size_t i = 0; i < h->records_seen; i++) {
 		const struct tlsa_record *r = &h->records[i];
 		buf_addf(b, "%u %u %u ", r->usage, r->selector, r->matching);
-		buf_hex(b, r->data.p, r->data.n < RECORD_MAX ? r->data.n : RECORD_MAX);
+		buf_hex(b, r->data.p, r->data.n < RECORD_SHOWN_MAX ? r->data.n : RECORD_SHOWN_MAX);
 		buf_byte(b, '\n');
 	}
+}
+
+static bool is_by_records(const struct tls_note *n)
+{
+	const struct route *r = n->destination->route;
+	return n->source == SOURCE_TLSA || (n->source == SOURCE_SETTING && r != NULL && r->tls == SECURITY_DANE);
 }
 
 /* The policy as RFC 8460 4.2 wants it told, and the hosts that it speaks of. */
 static void write_policy(const struct tls_note *n, struct buf *text, struct buf *hosts)
 {
 	const struct mta_sts_policy *p = &n->destination->policy.sts;
-	if (n->source == SOURCE_STS) {
+	if (n->source == SOURCE_STS && p->mode != MTA_STS_NONE) {
 		write_sts(text, p);
 		for (size_t i = 0; i < p->patterns_count; i++)
 			buf_addf(hosts, "%.*s\n", ARG(p->patterns[i]));
-	} else if (n->source == SOURCE_TLSA) {
+	} else if (n->host != NULL && is_by_records(n)) {
 		write_records(text, n->host);
 		buf_addf(hosts, "%.*s\n", ARG(n->host->name));
 	}
@@ -80,9 +85,10 @@ static void write_policy(const struct tls_note *n, struct buf *text, struct buf 
 
 static bool is_same(const struct tls_result *a, const struct tls_result *b)
 {
-	return a->day == b->day && a->source == b->source && str_eq(str_of(a->type), str_of(b->type)) &&
-	       str_eq(a->domain, b->domain) && str_eq(a->host, b->host) && str_eq(a->address, b->address) &&
-	       str_eq(a->reason, b->reason) && str_eq(a->text, b->text) && str_eq(a->hosts, b->hosts);
+	return a->day == b->day && a->source == b->source && a->type == b->type && str_eq(a->domain, b->domain) &&
+	       str_eq(a->host, b->host) && str_eq(a->helo, b->helo) && str_eq(a->address, b->address) &&
+	       str_eq(a->local, b->local) && str_eq(a->reason, b->reason) && str_eq(a->text, b->text) &&
+	       str_eq(a->hosts, b->hosts);
 }
 
 static void remember(struct tls_results *all, const struct tls_result *r)
@@ -97,7 +103,9 @@ static void remember(struct tls_results *all, const struct tls_result *r)
 			.text = arena_copy(all->arena, r->text),
 			.hosts = arena_copy(all->arena, r->hosts),
 			.host = arena_copy(all->arena, r->host),
+			.helo = arena_copy(all->arena, r->helo),
 			.address = arena_copy(all->arena, r->address),
+			.local = arena_copy(all->arena, r->local),
 			.reason = arena_copy(all->arena, r->reason),
 			.count = 1 };
 	if (one == NULL || arena_spent(all->arena)) {
@@ -119,37 +127,66 @@ static void count_one(struct tls_results *all, const struct tls_result *r)
 	remember(all, r);
 }
 
-/* A field of type text holds no control characters; what a library says may. */
-static str plain(const char *text, char *room)
+static void note_one(struct sender *s, const struct tls_note *n)
 {
-	struct buf b = { .p = room, .room = REASON_MAX };
-	for (; *text != '\0' && b.n < REASON_MAX; text++)
-		buf_byte(&b, (unsigned char)*text < ' ' ? ' ' : *text);
-	return buf_str(&b);
-}
-
-void results_note(struct sender *s, const struct tls_note *n)
-{
-	char address_room[ADDRESS_ROOM], reason_room[REASON_MAX];
+	char address_room[ADDRESS_ROOM], local_room[ADDRESS_ROOM], reason_room[REASON_MAX];
 	struct arena *a = arena_new("result", 3 * TEXT_ROOM);
-	struct buf text = buf_in(a, TEXT_ROOM), hosts = buf_in(a, TEXT_ROOM), address = BUF_ON(address_room);
-	const bool failure = *n->type != '\0';
+	struct buf text = buf_in(a, TEXT_ROOM), hosts = buf_in(a, TEXT_ROOM);
+	struct buf address = BUF_ON(address_room), local = BUF_ON(local_room);
+	const bool failure = n->type != TLS_RESULT_SUCCESS;
 	write_policy(n, &text, &hosts);
 	if (failure && n->address != NULL)
 		address_write(&address, n->address);
+	if (failure && n->local != NULL)
+		address_write(&local, n->local);
 	const struct tls_result r = { .day = clock_utc_seconds() / DAY_S,
 		.source = n->source,
 		.domain = n->destination->name,
 		.text = buf_str(&text),
 		.hosts = buf_str(&hosts),
 		.type = n->type,
-		.host = failure ? n->host->name : S(""),
+		.host = failure && n->host != NULL ? n->host->name : S(""),
+		.helo = failure ? n->helo : S(""),
 		.address = buf_str(&address),
-		.reason = failure ? plain(n->reason, reason_room) : S("") };
+		.local = buf_str(&local),
+		.reason = failure ? plain_text(n->reason, reason_room, sizeof reason_room) : S("") };
 	pthread_mutex_lock(&s->lock);
 	count_one(s->results, &r);
 	pthread_mutex_unlock(&s->lock);
 	arena_free(&a);
+}
+
+/* A session with a domain whose policy cannot be had may fit what else is known, and counts as a failure of that policy beside it:
+ * "the failure types are non-exclusive" (RFC 8460 4.3). No mail server has to do with it. */
+void results_note(struct sender *s, const struct tls_note *n)
+{
+	const struct policy *p = &n->destination->policy;
+	note_one(s, n);
+	if (p->failure == STS_FAILURE_NONE)
+		return;
+	const struct tls_note failure = { .destination = n->destination,
+		.helo = S(""),
+		.source = SOURCE_STS,
+		.type = sts_failure_type(p->failure),
+		.reason = p->reason };
+	note_one(s, &failure);
+}
+
+/* Whether there are TLSA records is then unknown (RFC 7672 2.2.1). Where the configuration forbids TLS nobody asks. */
+void results_note_bogus(struct destination *d, const struct host *h)
+{
+	const enum security_setting setting = d->route != NULL ? d->route->tls : SECURITY_UNSAID;
+	const struct tls_note n = { .destination = d,
+		.host = h,
+		.helo = S(""),
+		.source = setting == SECURITY_UNSAID ? SOURCE_TLSA : SOURCE_SETTING,
+		.type = TLS_RESULT_DNSSEC_INVALID,
+		.reason = h != NULL ? S("the host's addresses are not signed as they should be")
+				    : S("the domain's mail servers are not signed as they should be") };
+	if (setting == SECURITY_NONE)
+		return;
+	note_one(d->sender, &n);
+	results_due(d->sender);
 }
 
 /* ---- telling ---- */
@@ -161,9 +198,11 @@ static err send_one(struct sender *s, const struct tls_result *r)
 		.policy = str_of(security_source_name(r->source)),
 		.text = r->text,
 		.hosts = r->hosts,
-		.type = str_of(r->type),
+		.type = r->type,
 		.host = r->host,
+		.helo = r->helo,
 		.address = r->address,
+		.local = r->local,
 		.reason = r->reason,
 		.count = r->count };
 	err e = peer_is_open(&s->ledger) ? msg_send_tls_result(&s->ledger.channel, 0, &m) : FAIL(CLOSED);

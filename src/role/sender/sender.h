@@ -64,16 +64,19 @@ struct sender {
 /* How TLS went in one session, or why there was none. */
 struct tls_note {
 	const struct destination *destination;
-	const struct host *host;
-	const struct address *address; /* NULL: it was not connected to */
+	const struct host *host;               /* NULL: it is the domain's own records that failed */
+	const struct address *address, *local; /* NULL: it was not connected to */
+	str helo;                              /* the name that it gave itself */
 	enum security_source source;
-	const char *type;   /* RFC 8460 4.3, static memory; "" where nothing failed */
-	const char *reason; /* of a failure */
+	enum tls_result_type type; /* RFC 8460 4.3 */
+	str reason;                /* of a failure */
 };
 
 void results_init(struct sender *s);
-/* Counts it. Any thread. */
+/* Counts it, and beside it that the domain's policy could not be had. Any thread. */
 void results_note(struct sender *s, const struct tls_note *n);
+/* The domain's records (host NULL), or the addresses of a host, are not signed as they should be. Main loop. */
+void results_note_bogus(struct destination *d, const struct host *h);
 /* What was noted is told to ledger: soon; now. Main loop. */
 void results_due(struct sender *s);
 void results_send(struct sender *s);
@@ -89,6 +92,8 @@ void callouts_doubt(const struct job *j);
 
 /* ---- ourselves.c ---- */
 
+/* Our end of a connection. False: it has none. */
+bool own_address(int fd, struct address *out);
 /* Whether a socket that has connected to that address and port is answered by this server itself. */
 bool leads_to_ourselves(const struct sender *s, int fd, const struct address *to, uint16_t port);
 

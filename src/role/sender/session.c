@@ -111,12 +111,19 @@ static bool greeting(struct session *s)
 	return true;
 }
 
-/* The server calls itself by our name: this is ourselves, and mail for this domain goes in circles. */
-static bool is_ourselves(const struct session *s)
+/* What the server calls itself. */
+static str name_in_reply(const struct session *s)
 {
 	str text = s->reply.text, line = S(""), name = S("");
 	str_word(&text, '\n', &line);
 	str_word(&line, ' ', &name);
+	return name;
+}
+
+/* The server calls itself by our name: this is ourselves, and mail for this domain goes in circles. */
+static bool is_ourselves(const struct session *s)
+{
+	const str name = name_in_reply(s);
 	return (s->route == NULL || s->route->host.n == 0) && str_eq_nocase(name, s->sender->conf->server.hostname);
 }
 
@@ -139,6 +146,7 @@ static bool hello(struct session *s)
 	}
 	if (s->reply.code != 250)
 		return refused(s, AT_GREETING);
+	s->helo = plain_text(name_in_reply(s), s->helo_room, sizeof s->helo_room);
 	if (is_ourselves(s))
 		return give_up(s, CAUSE_loop, true, "5.4.6", "the mail server of this domain is this server itself");
 	return true;
@@ -184,24 +192,29 @@ static bool needs_tls(struct session *s, const char *text)
 	return give_up(s, CAUSE_tls, final, final ? "5.7.10" : require_status(s), text);
 }
 
-static void note_tls(const struct session *s, const char *type, const char *reason)
+static void note_tls(const struct session *s, enum tls_result_type type, const char *reason)
 {
 	struct destination *d = s->c->destination;
-	const struct tls_note note = { d, s->host, &s->c->used, s->security.source, type, reason };
+	struct address local;
+	const struct tls_note note = { d, s->host, &s->c->used, own_address(io_fd(s->io), &local) ? &local : NULL,
+		s->helo, s->security.source, type, str_of(reason) };
 	results_note(s->sender, &note);
-	if (*type != '\0' && s->security.source == SOURCE_STS)
+	if (type != TLS_RESULT_SUCCESS && s->security.source == SOURCE_STS)
 		policy_broken(&s->log, d, s->host, reason);
 }
 
-/* A policy that is being tested fails in the report only (RFC 8461 5). */
+/* A policy that is being tested fails in the report only (RFC 8461 5); so do records of which none can be used, with which TLS is
+ * all that can be asked for (RFC 7672 2.2). */
 static void note_handshake(const struct session *s, const struct tls *tls)
 {
 	if (s->security.watches && !policy_names(s->c->destination, s->host))
-		note_tls(s, "validation-failure", "the MTA-STS policy does not name this host");
+		note_tls(s, TLS_RESULT_VALIDATION_FAILURE, "the MTA-STS policy does not name this host");
 	else if (s->security.watches && !s->proved)
 		note_tls(s, tls_doubt_type(tls), tls_doubt(tls));
+	else if (s->security.source == SOURCE_TLSA && s->security.action == ACTION_ENCRYPT)
+		note_tls(s, TLS_RESULT_TLSA_INVALID, s->security.reason);
 	else
-		note_tls(s, "", "");
+		note_tls(s, TLS_RESULT_SUCCESS, "");
 }
 
 static bool shake_hands(struct session *s)
@@ -212,8 +225,10 @@ static bool shake_hands(struct session *s)
 	char text[TEXT_MAX];
 	expect(s, &expected, records);
 	err e = tls_connect_as(s->sender->trust, io_fd(s->io), &expected, &tls);
-	if (failed(e))
+	if (failed(e)) {
+		note_tls(s, TLS_RESULT_TLSA_INVALID, "none of the TLSA records can be used");
 		return needs_tls(s, "none of the TLSA records can be used");
+	}
 	io_deadline(s->io, (int64_t)s->conf->command_timeout * 1000);
 	e = io_start_layer(s->io, &tls_layer, tls);
 	if (e.code == ERR_STATE) {
@@ -248,7 +263,7 @@ static bool start_tls(struct session *s)
 	if (action == ACTION_PLAIN || (action == ACTION_MAY && s->c->plain))
 		return true;
 	if (!offers(s, SMTP_EXTENSION_STARTTLS)) {
-		note_tls(s, "starttls-not-supported", "the server does not offer STARTTLS");
+		note_tls(s, TLS_RESULT_STARTTLS_NOT_SUPPORTED, "the server does not offer STARTTLS");
 		return action == ACTION_MAY || needs_tls(s, "the server does not offer STARTTLS");
 	}
 	err e = command(s, "STARTTLS");

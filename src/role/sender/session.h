@@ -11,7 +11,7 @@
 #include "role/sender/callout.h"
 #include "role/sender/sender.h"
 
-enum { REPLY_ROOM = 4096, LINE_ROOM = 2048 };
+enum { REPLY_ROOM = 4096, LINE_ROOM = 2048, HELO_MAX = 100 /* sender_ledger.def */ };
 
 struct session {
 	struct connection *c;
@@ -35,6 +35,8 @@ struct session {
 	struct smtp_reply reply; /* the latest; its text stands in room */
 	char room[REPLY_ROOM];
 	char client[64]; /* the server's address, for the log */
+	char helo_room[HELO_MAX];
+	str helo; /* what the server calls itself */
 };
 
 static inline bool offers(const struct session *s, enum smtp_extension which) { return smtp_offers(&s->offer, which); }

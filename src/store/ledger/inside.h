@@ -10,6 +10,8 @@ struct ledger {
 	struct arena *arena; /* which holds it */
 	struct sql *sql;
 	int64_t expired; /* the day on which old results were removed the last time */
+	uint64_t kinds;  /* of failures, in all */
+	bool counted;    /* those are known */
 	char id[LEDGER_ID_ROOM], patterns[LEDGER_TEXT_ROOM];
 };
 

@@ -29,17 +29,19 @@ err ledger_policy_keep(struct ledger *l, const struct ledger_policy *policy, int
 /* ---- results.c: how TLS went, as reports want it (RFC 8460 4.2) ---- */
 
 enum {
-	LEDGER_RESULTS_MAX = 50000, /* policies of a domain and a day; of more, the oldest go */
-	LEDGER_RESULT_DAYS = 8,     /* today's and so many before it are kept */
-	LEDGER_KINDS_MAX = 100,     /* different failures of one of those; the rest are counted by type alone */
+	LEDGER_RESULTS_MAX = 50000,   /* policies of a domain and a day; of more, the oldest go */
+	LEDGER_RESULT_DAYS = 8,       /* today's and so many before it are kept */
+	LEDGER_KINDS_MAX = 100,       /* different failures of one of those; the rest are counted by type alone, */
+	LEDGER_KINDS_IN_ALL = 200000, /* and so are those that come when all of them together are so many */
 };
 
 /* Sessions of one kind. */
 struct ledger_result {
-	int64_t day; /* since 1970 */
+	int64_t day;                   /* since 1970 */
 	str domain, kind, text, hosts; /* the policy applied: "sts", "tlsa", ...; it and its hosts, both by lines */
-	str type;                      /* RFC 8460 4.3; empty: TLS was as it should be; then the next three do not count */
-	str host, address, reason;
+	str type; /* RFC 8460 4.3; empty: TLS was as it should be; then the next five do not count */
+	str host, helo, address, local,
+		reason; /* RFC 8460 4.4: the server, its own word for itself, its address and ours */
 	uint64_t count;
 };
 

@@ -22,6 +22,7 @@ static err expire(struct ledger *l, int64_t today)
 	sql_bind_number(st, today - LEDGER_RESULT_DAYS);
 	TRY(sql_run(st));
 	l->expired = today;
+	l->counted = false;
 	return OK;
 }
 
@@ -31,6 +32,7 @@ static err make_room(struct ledger *l)
 	TRY(count_of(sql_use(l->sql, LEDGER_tls_count), &count));
 	if (count < LEDGER_RESULTS_MAX)
 		return OK;
+	l->counted = false;
 	TRY(sql_run(sql_use(l->sql, LEDGER_tls_prune_failures)));
 	return sql_run(sql_use(l->sql, LEDGER_tls_prune));
 }
@@ -74,23 +76,38 @@ static void bind_failure(struct sql_statement *st, const struct ledger_result *r
 	sql_bind_number(st, policy);
 	sql_bind_text(st, r->type);
 	sql_bind_text(st, whole ? r->host : S(""));
+	sql_bind_text(st, whole ? r->helo : S(""));
 	sql_bind_text(st, whole ? r->address : S(""));
+	sql_bind_text(st, whole ? r->local : S(""));
 	sql_bind_text(st, whole ? r->reason : S(""));
+}
+
+/* Whether one kind more has room: of that policy, and of all. */
+static err has_room(struct ledger *l, int64_t policy, bool *out)
+{
+	uint64_t kinds = 0;
+	if (!l->counted)
+		TRY(count_of(sql_use(l->sql, LEDGER_tls_count_kinds), &l->kinds));
+	l->counted = true;
+	struct sql_statement *st = sql_use(l->sql, LEDGER_tls_kinds);
+	sql_bind_number(st, policy);
+	TRY(count_of(st, &kinds));
+	*out = kinds < LEDGER_KINDS_MAX && l->kinds < LEDGER_KINDS_IN_ALL;
+	l->kinds += *out;
+	return OK;
 }
 
 static err add_failure(struct ledger *l, const struct ledger_result *r, int64_t policy)
 {
-	uint64_t kinds = 0;
+	bool whole = false;
 	struct sql_statement *st = sql_use(l->sql, LEDGER_tls_failure);
 	bind_failure(st, r, policy, true);
 	TRY(sql_run(st));
 	if (sql_changes(l->sql) > 0)
 		return OK;
-	st = sql_use(l->sql, LEDGER_tls_kinds);
-	sql_bind_number(st, policy);
-	TRY(count_of(st, &kinds));
+	TRY(has_room(l, policy, &whole));
 	st = sql_use(l->sql, LEDGER_tls_failure_add);
-	bind_failure(st, r, policy, kinds < LEDGER_KINDS_MAX);
+	bind_failure(st, r, policy, whole);
 	return sql_run(st);
 }
 
@@ -116,6 +133,7 @@ err ledger_result_add(struct ledger *l, const struct ledger_result *r, int64_t t
 	err e = sql_end(l->sql, add(l, r, today));
 	if (failed(e)) {
 		l->expired = 0;
+		l->counted = false;
 		return e;
 	}
 	return ledger_tidy(l);
@@ -130,9 +148,11 @@ static err say_failures(struct ledger *l, struct ledger_result *r, int64_t polic
 	while (row) {
 		r->type = sql_column_bytes(st, 0);
 		r->host = sql_column_bytes(st, 1);
-		r->address = sql_column_bytes(st, 2);
-		r->reason = sql_column_bytes(st, 3);
-		r->count = sql_column_count(st, 4);
+		r->helo = sql_column_bytes(st, 2);
+		r->address = sql_column_bytes(st, 3);
+		r->local = sql_column_bytes(st, 4);
+		r->reason = sql_column_bytes(st, 5);
+		r->count = sql_column_count(st, 6);
 		fn(to, r);
 		TRY(sql_step(st, &row));
 	}
@@ -154,7 +174,9 @@ err ledger_result_next(struct ledger *l, str domain, int64_t *number, ledger_res
 		.hosts = sql_column_bytes(st, 5),
 		.type = S(""),
 		.host = S(""),
+		.helo = S(""),
 		.address = S(""),
+		.local = S(""),
 		.reason = S(""),
 		.count = sql_column_count(st, 6) };
 	if (r.count > 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Times are UTC in seconds. sts_policy.patterns holds one a line. How TLS went: tls_policy is a policy as it was applied to a
- * domain on a day (counted from 1970), with the sessions that it let pass; tls_failure those that it did not, by what failed. */
+ * domain on a day (counted from 1970), with the sessions that it let pass; tls_kind those that it did not, by what failed. */
 #include "store/ledger/schema.h"
 
 static const char *const migrations[] = {
@@ -17,6 +17,14 @@ static const char *const migrations[] = {
 	"CREATE TABLE tls_failure ("
 	" policy BIGINT NOT NULL, type TEXT NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, reason TEXT NOT NULL,"
 	" count BIGINT NOT NULL, PRIMARY KEY (policy, type, host, address, reason));",
+	/* With what the server called itself, and our address: they are part of the key. */
+	"CREATE TABLE tls_kind ("
+	" policy BIGINT NOT NULL, type TEXT NOT NULL, host TEXT NOT NULL, helo TEXT NOT NULL, address TEXT NOT NULL,"
+	" local TEXT NOT NULL, reason TEXT NOT NULL, count BIGINT NOT NULL,"
+	" PRIMARY KEY (policy, type, host, helo, address, local, reason));"
+	"INSERT INTO tls_kind (policy, type, host, helo, address, local, reason, count)"
+	" SELECT policy, type, host, '', address, '', reason, count FROM tls_failure;"
+	"DROP TABLE tls_failure;",
 };
 
 static const char *const operations[] = {

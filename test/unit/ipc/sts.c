@@ -40,11 +40,27 @@ static void many_test(void **state)
 	arena_free(&a);
 }
 
+static void failures_test(void **state)
+{
+	static const struct {
+		enum sts_failure failure;
+		const char *want;
+	} cases[] = { { STS_FAILURE_NONE, "" }, { STS_FAILURE_FETCH, "sts-policy-fetch-error" },
+		{ STS_FAILURE_INVALID, "sts-policy-invalid" }, { STS_FAILURE_WEBPKI, "sts-webpki-invalid" } };
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		check_str("name", str_of(tls_result_name(sts_failure_type(cases[i].failure))), str_of(cases[i].want));
+	/* What the other side might say of itself. */
+	assert_string_equal(tls_result_name(TLS_RESULT_TYPES), "validation-failure");
+	assert_string_equal(tls_result_name(TLS_RESULT_SUCCESS), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns_test),
 		cmocka_unit_test(many_test),
+		cmocka_unit_test(failures_test),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

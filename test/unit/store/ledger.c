@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "store/ledger/schema.h"
+#include "store/ledger/inside.h"
 
 static struct ledger *ledger;
 
@@ -74,9 +74,9 @@ static void see(void *to, const struct ledger_result *r)
 	struct seen *s = to;
 	size_t n = strlen(s->text);
 	s->lines++;
-	snprintf(s->text + n, sizeof s->text - n, "%d %.*s %.*s %.*s[%.*s]%.*s %.*s %.*s %.*s %d;", (int)r->day,
-		ARG(r->domain), ARG(r->kind), ARG(r->text), ARG(r->hosts), ARG(r->type), ARG(r->host), ARG(r->address),
-		ARG(r->reason), (int)r->count);
+	snprintf(s->text + n, sizeof s->text - n, "%d %.*s %.*s %.*s[%.*s]%.*s %.*s %.*s %.*s %.*s %.*s %d;",
+		(int)r->day, ARG(r->domain), ARG(r->kind), ARG(r->text), ARG(r->hosts), ARG(r->type), ARG(r->host),
+		ARG(r->helo), ARG(r->address), ARG(r->local), ARG(r->reason), (int)r->count);
 }
 
 static const char *all(const char *domain)
@@ -92,28 +92,39 @@ static const char *all(const char *domain)
 
 static void results_test(void **state)
 {
-	struct ledger_result r = { 100, S("a.test"), S("sts"), S("mode: enforce"), S("mx"), S(""), S(""), S(""), S(""),
-		2 };
+	struct ledger_result r = { .day = 100,
+		.domain = S("a.test"),
+		.kind = S("sts"),
+		.text = S("mode: enforce"),
+		.hosts = S("mx"),
+		.type = S(""),
+		.count = 2 };
 	(void)state;
 	check_err("success", ledger_result_add(ledger, &r, 100), ERR_NONE);
 	check_err("and more", ledger_result_add(ledger, &r, 100), ERR_NONE);
 	r.type = S("certificate-expired");
 	r.host = S("mx");
+	r.helo = S("me");
 	r.address = S("192.0.2.1");
+	r.local = S("192.0.2.2");
 	r.reason = S("old");
 	check_err("failure", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	r.local = S("192.0.2.3");
+	check_err("from another address of ours", ledger_result_add(ledger, &r, 100), ERR_NONE);
+	r.local = S("192.0.2.2");
 	r.text = S("mode: testing");
 	check_err("another policy", ledger_result_add(ledger, &r, 100), ERR_NONE);
 	r.domain = S("b.test");
 	r.day = 101;
 	check_err("another domain", ledger_result_add(ledger, &r, 101), ERR_NONE);
 	check_str("one domain", str_of(all("b.test")),
-		S("101 b.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"));
+		S("101 b.test sts mode: testing[mx]certificate-expired mx me 192.0.2.1 192.0.2.2 old 2;"));
 	check_str("all", str_of(all("")),
-		S("100 a.test sts mode: enforce[mx]    4;"
-		  "100 a.test sts mode: enforce[mx]certificate-expired mx 192.0.2.1 old 2;"
-		  "100 a.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"
-		  "101 b.test sts mode: testing[mx]certificate-expired mx 192.0.2.1 old 2;"));
+		S("100 a.test sts mode: enforce[mx]      4;"
+		  "100 a.test sts mode: enforce[mx]certificate-expired mx me 192.0.2.1 192.0.2.2 old 2;"
+		  "100 a.test sts mode: enforce[mx]certificate-expired mx me 192.0.2.1 192.0.2.3 old 2;"
+		  "100 a.test sts mode: testing[mx]certificate-expired mx me 192.0.2.1 192.0.2.2 old 2;"
+		  "101 b.test sts mode: testing[mx]certificate-expired mx me 192.0.2.1 192.0.2.2 old 2;"));
 	r.day = 100 + LEDGER_RESULT_DAYS + 1;
 	check_err("later", ledger_result_add(ledger, &r, r.day), ERR_NONE);
 	check_str("a week is over", str_of(all("a.test")), S(""));
@@ -125,8 +136,17 @@ static void results_test(void **state)
 static void bounds_test(void **state)
 {
 	char reason[20];
-	struct ledger_result r = { 200, S("c.test"), S("none"), S(""), S(""), S("validation-failure"), S("mx"), S(""),
-		S(""), 1 };
+	struct ledger_result r = { .day = 200,
+		.domain = S("c.test"),
+		.kind = S("none"),
+		.text = S(""),
+		.hosts = S(""),
+		.type = S("validation-failure"),
+		.host = S("mx"),
+		.helo = S(""),
+		.address = S(""),
+		.local = S(""),
+		.count = 1 };
 	(void)state;
 	for (int i = 0; i < 3 * LEDGER_KINDS_MAX; i++) {
 		snprintf(reason, sizeof reason, "%d", i);
@@ -135,7 +155,69 @@ static void bounds_test(void **state)
 	}
 	all("c.test");
 	assert_int_equal(seen.lines, LEDGER_KINDS_MAX + 1);
-	assert_non_null(strstr(seen.text, "200 c.test none []validation-failure    200;"));
+	assert_non_null(strstr(seen.text, "200 c.test none []validation-failure      200;"));
+}
+
+/* However many domains fail in however many ways: beyond a bound each has a row for each type. */
+static void bound_of_all_test(void **state)
+{
+	struct ledger_result r = { .day = 300,
+		.domain = S("d.test"),
+		.kind = S("sts"),
+		.text = S(""),
+		.hosts = S(""),
+		.type = S("sts-policy-invalid"),
+		.host = S(""),
+		.helo = S(""),
+		.address = S(""),
+		.local = S(""),
+		.reason = S("first"),
+		.count = 1 };
+	(void)state;
+	check_err("counts what there is", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	assert_true(ledger->counted && ledger->kinds == 1);
+	ledger->kinds = LEDGER_KINDS_IN_ALL - 1;
+	r.reason = S("second");
+	check_err("the last that has room", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	r.reason = S("third");
+	check_err("one more", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	r.reason = S("fourth");
+	check_err("and one more", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	r.reason = S("first");
+	check_err("a known one", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	check_str("all", str_of(all("d.test")),
+		S("300 d.test sts []sts-policy-invalid      2;"
+		  "300 d.test sts []sts-policy-invalid     first 2;"
+		  "300 d.test sts []sts-policy-invalid     second 1;"));
+	ledger_close(&ledger);
+	check_err("open again", ledger_open(NULL, &ledger), ERR_NONE);
+	r.reason = S("fifth");
+	check_err("it is counted anew", ledger_result_add(ledger, &r, 300), ERR_NONE);
+	assert_true(ledger->counted && ledger->kinds < 10);
+}
+
+/* What a ledger of earlier kept is there, with what that did not know left empty. */
+static void earlier_test(void **state)
+{
+	static const char *const rows[] = {
+		"INSERT INTO tls_policy VALUES (1, 400, 'e.test', 'none', 0, '', '', 7)",
+		"INSERT INTO tls_failure VALUES (1, 'validation-failure', 'mx', '192.0.2.1', 'why', 3)",
+	};
+	struct sql_store old = ledger_store;
+	struct sql *sql;
+	(void)state;
+	ledger_close(&ledger);
+	unlink("ledger.db");
+	old.migration_count = 2;
+	old.operations = rows;
+	old.operation_count = COUNT(rows);
+	check_err("an old one", sql_open("ledger.db", &old, SQL_ALONE, NULL, &sql), ERR_NONE);
+	for (unsigned i = 0; i < COUNT(rows); i++)
+		check_err(rows[i], sql_run(sql_use(sql, i)), ERR_NONE);
+	sql_close(&sql);
+	check_err("open", ledger_open(NULL, &ledger), ERR_NONE);
+	check_str("all", str_of(all("")),
+		S("400 e.test none []      7;400 e.test none []validation-failure mx  192.0.2.1  why 3;"));
 }
 
 int main(void)
@@ -145,6 +227,8 @@ int main(void)
 		cmocka_unit_test(keep_test),
 		cmocka_unit_test(results_test),
 		cmocka_unit_test(bounds_test),
+		cmocka_unit_test(bound_of_all_test),
+		cmocka_unit_test(earlier_test),
 	};
 	return cmocka_run_group_tests(tests, start, end);
 }
