@@ -11,6 +11,7 @@ A zone's text is a master file (RFC 1035 5.1) without SOA and NS, its names rela
 has a DS record at its parent; INSECURE is not signed; BOGUS is signed, but the records named in `damaged` are altered
 afterwards; EXPIRED carries signatures that have run out.
 """
+import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -21,6 +22,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
@@ -28,6 +30,7 @@ import time
 SECURE, INSECURE, BOGUS, EXPIRED = "secure", "insecure", "bogus", "expired"
 DATES = ["-i", "20200101000000", "-e", "20371231000000"]
 PAST = ["-i", "20200101000000", "-e", "20200201000000"]
+DATES_IN_SECONDS = (2145830400, 1577836800)  # the same: the end and the beginning
 HEAD = """\
 $ORIGIN {origin}
 $TTL {ttl}
@@ -149,6 +152,10 @@ def fill(text):
     return lines
 
 
+def wire(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.lower().split(".")) + b"\0"
+
+
 def free_port():
     """One that is free for UDP and TCP."""
     start = 26000 + os.getpid() % 450 * 2
@@ -229,6 +236,21 @@ class Dns:
             if child in self.keys:
                 lines.append(self.run("ldns-key2ds", "-n", "-2", self.keys[child] + ".key"))
         return "\n".join(lines)
+
+    def signature(self, zone, owner, type_, data, ttl=60):
+        """The data of an RRSIG record (RFC 4034 3.1) for one record that cannot stand in a zone file, by that zone's key."""
+        secret = re.search(r"PrivateKey: (\S+)", (self.folder / (self.keys[zone] + ".private")).read_text())[1]
+        key = b"\x30\x31\x02\x01\x01\x04\x20" + base64.b64decode(secret) + b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+        head = struct.pack("!HBBIIIH", type_, 13, len(owner.split(".")), ttl, *DATES_IN_SECONDS, int(self.keys[zone][-5:])) + wire(zone)
+        signed = head + wire(owner) + struct.pack("!HHIH", type_, 1, ttl, len(data)) + data
+        (self.folder / "signer").write_bytes(key)
+        der = subprocess.run(["openssl", "dgst", "-sha256", "-keyform", "DER", "-sign", str(self.folder / "signer")], input=signed,
+                             capture_output=True, check=True, timeout=60).stdout
+        numbers, at = b"", 2
+        for _ in range(2):  # two integers, as DNSKEY's algorithm 13 has them: RFC 6605 4
+            numbers += der[at + 2:at + 2 + der[at + 1]].lstrip(b"\0").rjust(32, b"\0")
+            at += 2 + der[at + 1]
+        return head + numbers
 
     def is_signed(self, name):
         return name not in self.zones or self.zones[name].state != INSECURE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DNS server that lies. The first label of the name that is asked for says how."""
+"""DNS servers that lie. Of Liar the first label of the name that is asked for says how; Between stands before an honest one and
+lies about a few names only."""
 import contextlib
 import socket
 import struct
@@ -23,8 +24,17 @@ def wire(name):
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 
 
-A, CNAME, MX, TXT = 1, 5, 15, 16
+A, CNAME, MX, TXT, AAAA, OPT, RRSIG, TLSA = 1, 5, 15, 16, 28, 41, 46, 52
 FORGED = record(A, bytes([6, 6, 6, 6]), wire("mx1.insecure.test"))
+
+
+def words_of(query):
+    """The name that is asked for, in lower case, and the type."""
+    labels, at = [], 12
+    while query[at]:
+        labels.append(query[at + 1:at + 1 + query[at]].decode("ascii", "replace").lower())
+        at += 1 + query[at]
+    return ".".join(labels), int.from_bytes(query[at + 1:at + 3], "big")
 
 
 def reply(query, answers=(), flags=0x8400, extra=(), question=True, count=None):
@@ -66,7 +76,7 @@ LIES = {
 
 
 class Liar:
-    """with Liar() as liar: serves on UDP and TCP at liar.port."""
+    """with Liar() as liar: serves on UDP and TCP at liar.port. Where answer() has None nothing is said."""
 
     def __init__(self):
         self.asked = []
@@ -107,6 +117,8 @@ class Liar:
                 if len(query) < 17:
                     continue
                 answer = self.answer(query)
+                if answer is None:
+                    continue
                 if len(answer) > 1232:
                     answer = reply(query, flags=0x8600)  # truncated: ask by TCP
                 self.udp.sendto(answer, peer)
@@ -121,5 +133,42 @@ class Liar:
         with contextlib.suppress(OSError), connection:
             while len(head := connection.recv(2, socket.MSG_WAITALL)) == 2:
                 query = connection.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
-                answer = self.answer(query)[:65535]
+                answer = self.answer(query)
+                if answer is None:
+                    return
+                answer = answer[:65535]
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
+
+
+def signed(query, type_, data, signature, ttl=60):
+    """An answer of one record and its signature (RFC 4034 3)."""
+    option = b"\0" + struct.pack("!HHIH", OPT, 1232, 0x8000, 0)
+    return reply(query, [record(type_, data, ttl=ttl), record(RRSIG, signature, ttl=ttl)], extra=[option])
+
+
+def failure(query):
+    return reply(query, flags=0x8402)
+
+
+def silence(_):
+    return None
+
+
+class Between(Liar):
+    """with Between(port, {(name, type): lie, ...}) as liar: what is no lie is what the server at that port says."""
+
+    def __init__(self, port, lies):
+        super().__init__()
+        self.honest, self.lies = port, lies
+
+    def answer(self, query):
+        self.asked.append(words_of(query))
+        lie = self.lies.get(words_of(query))
+        return lie(query) if lie else self.pass_on(query)
+
+    def pass_on(self, query):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.honest), timeout=20) as honest:
+            honest.sendall(len(query).to_bytes(2, "big") + query)
+            length = int.from_bytes(honest.recv(2, socket.MSG_WAITALL), "big")
+            return honest.recv(length, socket.MSG_WAITALL)
+        return None

@@ -44,15 +44,14 @@ static void take_v6(struct cur *c, struct dns_record *r)
 		memcpy(r->address.bytes, bytes.p, V6_BYTES);
 }
 
-/* usage, selector, matching type, certificate association data                               RFC 6698 2.1 */
+/* usage, selector, matching type, certificate association data, of which there may be none: such a record cannot be used, but it is
+ * there, and that demands TLS (RFC 7672 2.2).                                                RFC 6698 2.1 */
 static void take_tlsa(struct cur *c, struct dns_record *r)
 {
 	r->tlsa.usage = (uint8_t)take_byte(c);
 	r->tlsa.selector = (uint8_t)take_byte(c);
 	r->tlsa.matching = (uint8_t)take_byte(c);
 	r->tlsa.data = cur_rest(c);
-	if (r->tlsa.data.n == 0)
-		cur_fail(c, "data");
 	if (r->tlsa.data.n > DNS_TLSA_MAX)
 		cur_fail_with(c, FAIL(LIMIT), "less data");
 	(void)cur_bytes(c, r->tlsa.data.n);
