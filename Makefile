@@ -3,6 +3,7 @@
 prefix  ?= /usr
 DESTDIR ?=
 EACH    ?= 3600
+places   = --prefix=$(prefix) --libexecdir=libexec --sysconfdir=/etc --localstatedir=/var
 TARGETS ?=
 STAGES  ?=
 
@@ -57,11 +58,13 @@ bench: deps
 	bench/run.sh
 
 b-release/build.ninja:
-	meson setup b-release --buildtype=release -Dtests=false --prefix=$(prefix) --libexecdir=libexec --sysconfdir=/etc --localstatedir=/var
+	meson setup b-release --buildtype=release -Dtests=false $(places)
 
 install: b-release/build.ninja
+	meson configure b-release $(places)
 	ninja -C b-release
 	meson install -C b-release --no-rebuild $(if $(DESTDIR),--destdir "$(abspath $(DESTDIR))")
+	@scripts/links.py "$(if $(DESTDIR),$(abspath $(DESTDIR)))$(prefix)"
 
 uninstall: b-release/build.ninja
 	scripts/uninstall.py b-release "$(DESTDIR)"

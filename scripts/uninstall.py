@@ -7,6 +7,8 @@ import pathlib
 import subprocess
 import sys
 
+import links
+
 
 def installed(build, destdir):
     """The files as they lie below destdir, among them every file of an installed folder."""
@@ -17,6 +19,8 @@ def installed(build, destdir):
             yield from (entry for entry in path.rglob("*") if not entry.is_dir())
         else:
             yield path
+    options = {option["name"]: option["value"] for option in json.loads(subprocess.check_output(["meson", "introspect", "--buildoptions", build]))}
+    yield from links.ours(destdir + options["prefix"])
 
 
 def remove(path, keep):

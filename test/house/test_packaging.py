@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What makes an installed Siegel a service of the system: unit, users, folders, log rotation, completion, manual pages,
 and that what was installed can be removed again."""
+import json
 import os
 import pathlib
 import re
@@ -139,12 +140,33 @@ def test_uninstall_removes_what_install_made(tmp_path):
         pytest.skip("nothing is built")
     status, said = run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", tmp_path)
     assert status == 0, said
-    installed = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
-    names = {path.name for path in installed}
-    assert {"siegel.service", "siegel.yaml.5"} <= names, names
+    names = {path.name: path for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert {"siegel.service", "siegel.yaml.5"} <= set(names), names
+    assert {names[name].resolve() for name in ("sendmail", "mailq", "newaliases")} == {names["siegel-sendmail.8"].parents[3] / "bin/siegel"}
     mail = tmp_path / "var/lib/siegel/account.db"
     mail.parent.mkdir(parents=True, exist_ok=True)
     mail.touch()
     status, said = run(sys.executable, ROOT / "scripts/uninstall.py", BUILD, tmp_path)
     assert status == 0, said
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mail]
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [mail]
+
+
+def test_another_mail_server_keeps_its_sendmail(tmp_path):
+    """What `scripts/deps.sh && make install` meets: Postfix, with a program and two links."""
+    if not (BUILD / "build.ninja").exists():
+        pytest.skip("nothing is built")
+    options = json.loads(subprocess.check_output(["meson", "introspect", "--buildoptions", BUILD]))
+    prefix = pathlib.Path(str(tmp_path) + next(option["value"] for option in options if option["name"] == "prefix"))
+    (prefix / "sbin").mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    (prefix / "sbin/sendmail").write_text("theirs")
+    (prefix / "bin/mailq").symlink_to("../sbin/sendmail")
+    status, said = run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", tmp_path)
+    assert status == 0, said
+    status, said = run(sys.executable, ROOT / "scripts/links.py", prefix)
+    assert status == 0 and f"{prefix / 'sbin/sendmail'} belongs to another mail server" in said, said
+    assert (prefix / "bin/newaliases").readlink() == pathlib.Path("siegel")
+    status, said = run(sys.executable, ROOT / "scripts/uninstall.py", BUILD, tmp_path)
+    assert status == 0, said
+    assert (prefix / "sbin/sendmail").read_text() == (prefix / "bin/mailq").read_text() == "theirs"
+    assert {path.name for path in tmp_path.rglob("*") if not path.is_dir()} == {"sendmail", "mailq"}

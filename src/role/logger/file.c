@@ -106,29 +106,32 @@ static err look(struct log_file *f, int64_t utc_ms)
 	return f->day != utc_ms / DAY_MS ? rotate(f, utc_ms / DAY_MS) : OK;
 }
 
-/* Of a line that did not fit the part that did is taken back, or the next line would go on with it. */
-static void take_back(const struct log_file *f, str written)
+/* A line that fitted in part is taken back, or the next one would go on with it. If it cannot be, it ends where it is. */
+static size_t whole_lines(const struct log_file *f, str written)
 {
 	struct stat st;
 	size_t end = str_find_last(written, '\n');
-	size_t half = end == STR_NONE ? written.n : written.n - end - 1;
-	if (half == 0 || fstat(f->fd, &st) != 0 || ftruncate(f->fd, st.st_size - (off_t)half) != 0)
-		return;
+	size_t whole = end == STR_NONE ? 0 : end + 1;
+	if (written.n > whole &&
+		(fstat(f->fd, &st) != 0 || ftruncate(f->fd, st.st_size - (off_t)(written.n - whole)) != 0))
+		return written.n;
+	return whole;
 }
 
-err log_file_write(struct log_file *f, str lines, int64_t utc_ms)
+err log_file_write(struct log_file *f, str *lines, int64_t utc_ms)
 {
 	TRY(look(f, utc_ms));
-	for (size_t at = 0; at < lines.n;) {
-		ssize_t n = write(f->fd, lines.p + at, lines.n - at);
+	for (size_t at = 0; at < lines->n;) {
+		ssize_t n = write(f->fd, lines->p + at, lines->n - at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
 			err e = errno == ENOSPC || errno == EDQUOT ? FAIL(DISK_FULL) : FAIL(SYSTEM);
-			take_back(f, str_from(lines.p, at));
+			*lines = str_after(*lines, whole_lines(f, str_from(lines->p, at)));
 			return e;
 		}
 		at += (size_t)n;
 	}
+	*lines = str_after(*lines, lines->n);
 	return OK;
 }

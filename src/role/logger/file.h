@@ -13,8 +13,8 @@ struct log_file {
 
 /* Opens it at once, so that a folder that cannot be written is noticed at the start. */
 err log_file_open(struct log_file *f, uint64_t retention_days, int64_t utc_ms);
-/* Appends whole lines. A write that fails is an error of the caller's to count; the next call tries anew. */
-err log_file_write(struct log_file *f, str lines, int64_t utc_ms);
+/* Appends whole lines. *lines becomes those that do not stand in the file, on a full disk for example: to be given again. */
+err log_file_write(struct log_file *f, str *lines, int64_t utc_ms);
 
 enum { LOG_FILES_MAX = 4000, LOG_FILE_NAME = 32 };
 /* The names of all log files, oldest first, siegel.log last. Returns how many. */

@@ -16,7 +16,7 @@
 #define CONVERSATION "ipc/logger_directory.def"
 #include "ipc/conversation.h"
 
-enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, LULL_MS = 5, DAY_MS = 86400000 };
+enum { PEERS_BUDGET = 16 << 20, ENTRIES_AT_ONCE = 64, LULL_MS = 5, RETRY_MS = 1000, DAY_MS = 86400000 };
 
 struct source {
 	struct logger *logger;
@@ -40,15 +40,39 @@ struct log_origin logger_origin(struct logger *l, str role, uint64_t pid)
 	return origin;
 }
 
+static void write_round(void *to);
+
 void logger_flush(struct logger *l)
 {
-	if (l->output.n == 0)
+	str left = buf_str(&l->output);
+	if (left.n == 0)
 		return;
-	if (failed(log_file_write(&l->file, buf_str(&l->output), clock_utc_ms())))
-		l->unwritten++;
+	if (failed(log_file_write(&l->file, &left, clock_utc_ms())))
+		loop_timer_start(l->service->loop, &l->flush, RETRY_MS, write_round, l);
+	memmove(l->output_room, left.p, left.n);
+	l->output.n = left.n;
+}
+
+/* What a full disk kept out for longer than the room lasts is counted, and said once there is room again. */
+static void write_round(void *to)
+{
+	struct logger *l = to;
+	logger_flush(l);
+	if (l->dropped == 0 || l->output.n > 0)
+		return;
+	uint64_t lost = l->dropped;
+	l->dropped = 0;
+	LOG(&l->service->log, entries_lost, F_NUMBER("entries", lost));
+}
+
+static void add_output(struct logger *l, str line)
+{
+	if (line.n > l->output.room - l->output.n)
+		logger_flush(l);
+	if (line.n > l->output.room - l->output.n)
+		l->dropped++;
 	else
-		l->unwritten = 0;
-	l->output.n = 0;
+		buf_add(&l->output, line);
 }
 
 static void follow(struct logger *l, str line)
@@ -87,9 +111,7 @@ void logger_take(
 			tell(l, event, str_begin_utf8(entry, ALARM_TEXT_MAX));
 		IGNORE(alarms_save(&l->alarms)); /* it stands in the log as well */
 	}
-	if (line.n > l->output.room - l->output.n)
-		logger_flush(l);
-	buf_add(&l->output, buf_str(&line));
+	add_output(l, buf_str(&line));
 	follow(l, buf_str(&line));
 }
 
@@ -148,7 +170,7 @@ static void source_free(void *source)
 static void on_round_end(void *to)
 {
 	struct logger *l = to;
-	logger_flush(l);
+	write_round(l);
 	if (l->taken < ENTRIES_AT_ONCE)
 		(void)poll(NULL, 0, LULL_MS);
 	l->taken = 0;

@@ -20,10 +20,10 @@ struct logger {
 	struct peer directory; /* which has alarms mailed */
 	struct arena *sources;
 	struct source *free_sources;
-	struct buf output; /* of one round of the loop, written at its end */
+	struct buf output; /* of one round of the loop, written at its end; what a full disk refuses waits here */
 	struct loop_timer flush;
-	unsigned taken;     /* entries of this round */
-	uint64_t unwritten; /* lines that could not be written since the last one that could */
+	unsigned taken;   /* entries of this round */
+	uint64_t dropped; /* for which the output had no room */
 	struct admin *followers[FOLLOWERS_MAX];
 	char output_room[OUTPUT_ROOM];
 };
@@ -31,7 +31,7 @@ struct logger {
 /* Adds an entry of a process to the output. */
 void logger_take(
 	struct logger *l, const struct log_origin *origin, enum log_event event, const struct log_field *fields);
-/* Writes the output. */
+/* Writes the output. What cannot be written is tried again a second later. */
 void logger_flush(struct logger *l);
 /* What every line's origin shares. */
 struct log_origin logger_origin(struct logger *l, str role, uint64_t pid);

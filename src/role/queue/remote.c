@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "os/random.h"
+#include "role/queue/survey.h"
 
 enum { ARENA_ROOM = 64 << 20, NOTED_ROOM = 32000 };
 

@@ -3,9 +3,10 @@
  * those that schedule.h has room for.
  *
  *     remote.c    parcels in memory           load.c      read from the store
- *     dispatch.c  a parcel becomes a job      carrier.c   what sender says of it
- *     settle.c    the result is stored        overdue.c   what has waited too long
- *     notice.c    the sender is told           home.c      what must not leave, since its domain is ours */
+ *     survey.c    which destinations have any dispatch.c  a parcel becomes a job
+ *     carrier.c   what sender says of it      settle.c    the result is stored
+ *     overdue.c   what has waited too long    notice.c    the sender is told
+ *     home.c      what must not leave, since its domain is ours */
 #pragma once
 #include "ipc/cause.h"
 #include "role/queue/queue.h"
@@ -137,8 +138,6 @@ void remote_notice_waits(struct remote *r, uint32_t account, str sender);
 
 void mail_load(struct mail *m, struct remote *r, enum schedule_priority p);
 void parcel_fetch(struct parcel *p, struct remote *r);
-/* Reads which domains have mail. */
-void remote_survey(struct remote *r);
 /* Reads recipients of a message and makes them a parcel that is out already; then calls back, with NULL when none waits. */
 struct recovery;
 typedef void recovery_fn(struct remote *r, struct recovery *how, struct parcel *p);

@@ -12,17 +12,10 @@ enum {
 	SILENT_MS = 1000,  /* without an answer, while others wait */
 	RECALL_MS = 10000, /* then it waits that long */
 	BUSY_MS = 1000,
-	PACE_LEAST_MS = 20, /* the first after it was busy */
-	PACE_END_MS = 10,   /* below, there is none */
-	PACE_MOST_MS = 60000,
-	PACE_SLOWER = 8,   /* an eighth more than it bore */
-	PACE_FASTER = 128, /* this part less after each success */
 	BULK_TURN = 8,
 	OLDEST_TURN = 4,
 	DIALLED = SCHEDULE_PRIORITIES, /* the place among those dialled */
 };
-
-static const int64_t never = INT64_MIN;
 
 struct schedule {
 	struct arena *arena;
@@ -157,58 +150,6 @@ static void set_standing(struct schedule *s, struct destination *d, enum schedul
 		d->limit = 1;
 }
 
-/* ---- the distance between jobs ---- */
-
-static int64_t next_begins(const struct destination *d)
-{
-	int64_t distance = d->pace > d->ceiling ? d->pace : d->ceiling;
-	return distance > 0 && d->sent != never ? d->sent + distance : never;
-}
-
-static void begin_stretch(struct destination *d, int64_t from)
-{
-	d->stretch_from = from;
-	d->stretch_n = 0;
-}
-
-/* That it had no mail, or was not given its turn, says nothing about the destination. */
-static void leave_out_idle_time(struct destination *d, int64_t now)
-{
-	int64_t free_from = d->ended;
-	if (d->sent == never)
-		begin_stretch(d, now);
-	if (d->sent == never || d->out > 0)
-		return;
-	if (free_from < d->paused_until)
-		free_from = d->paused_until;
-	if (free_from < next_begins(d))
-		free_from = next_begins(d);
-	if (free_from < now)
-		d->stretch_from += now - free_from;
-}
-
-/* From one time that it was busy to the next it let through what it allows, whatever way it counts: the pauses between
- * are part of that. Without a success in between it was not the distance, and the pause grows. */
-static void go_slower(struct destination *d, int64_t now)
-{
-	int64_t each = d->pace > PACE_LEAST_MS ? d->pace : PACE_LEAST_MS;
-	if (d->stretch_n == 0 && d->pace > 0)
-		return;
-	if (d->stretch_n > 0 && (now - d->stretch_from) / d->stretch_n > each)
-		each = (now - d->stretch_from) / d->stretch_n;
-	each += each / PACE_SLOWER;
-	d->pace = each < PACE_MOST_MS ? each : PACE_MOST_MS;
-	begin_stretch(d, now);
-}
-
-static void go_faster(struct destination *d)
-{
-	d->stretch_n++;
-	d->pace -= (d->pace + PACE_FASTER - 1) / PACE_FASTER;
-	if (d->pace < PACE_END_MS)
-		d->pace = 0;
-}
-
 /* ---- where it belongs ---- */
 
 static int64_t when(const struct destination *d, int64_t now)
@@ -219,15 +160,14 @@ static int64_t when(const struct destination *d, int64_t now)
 	if (d->standing == SCHEDULE_PROVEN && d->proven_until < at)
 		at = d->proven_until;
 	bool waits = (d->has[SCHEDULE_SINGLE] || d->has[SCHEDULE_BULK]) && d->out < d->limit;
-	if (waits && next_begins(d) > now && next_begins(d) < at)
-		at = next_begins(d);
-	return at;
+	int64_t next = pace_next(&d->pace);
+	return waits && next > now && next < at ? next : at;
 }
 
 /* Into the rings where it belongs now, or out of them; and to its time. */
 static void settle(struct schedule *s, struct destination *d, int64_t now)
 {
-	bool may = now >= d->paused_until && now >= next_begins(d) && d->out < d->limit;
+	bool may = now >= d->paused_until && now >= pace_next(&d->pace) && d->out < d->limit;
 	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++) {
 		struct schedule_ring *r = &s->ready[p][d->standing];
 		if (!may || !d->has[p])
@@ -287,7 +227,7 @@ static struct destination *new_destination(struct schedule *s, str lower)
 		.limit = 1,
 		.due = INT64_MAX,
 		.at = INT64_MAX,
-		.sent = never,
+		.pace = { .begun = PACE_NEVER },
 	};
 	d->name_room = size;
 	d->name_n = (uint8_t)lower.n;
@@ -342,7 +282,7 @@ struct destination *schedule_walk(struct schedule *s, const struct destination *
 
 void schedule_ceiling(struct schedule *s, struct destination *d, int64_t distance, int64_t now)
 {
-	d->ceiling = distance;
+	d->pace.ceiling = distance;
 	settle(s, d, now);
 }
 
@@ -414,11 +354,18 @@ struct destination *schedule_next(struct schedule *s, int64_t now, enum schedule
 	return NULL;
 }
 
+/* Since when, whatever its pace, it could have been given a job that it is given now. */
+static int64_t could_begin(const struct destination *d, int64_t now)
+{
+	if (d->out > 0)
+		return now;
+	return d->ended > d->paused_until ? d->ended : d->paused_until;
+}
+
 void schedule_sent(struct schedule *s, struct destination *d, enum schedule_priority p, int64_t now)
 {
-	leave_out_idle_time(d, now);
+	pace_begin(&d->pace, could_begin(d, now), now);
 	d->out++;
-	d->sent = now;
 	s->out[d->standing]++;
 	s->bulk_out[d->standing] += p == SCHEDULE_BULK;
 	d->bulk_out += p == SCHEDULE_BULK;
@@ -446,7 +393,7 @@ int64_t schedule_recall_at(const struct schedule *s)
 	bool waits = false;
 	for (enum schedule_priority p = SCHEDULE_SINGLE; p < SCHEDULE_PRIORITIES; p++)
 		waits |= s->ready[p][SCHEDULE_FRESH].first != NULL && !has_room_for(s, SCHEDULE_FRESH, p);
-	return d != NULL && waits ? d->sent + SILENT_MS : INT64_MAX;
+	return d != NULL && waits ? d->pace.begun + SILENT_MS : INT64_MAX;
 }
 
 struct destination *schedule_recall(struct schedule *s, int64_t now)
@@ -483,7 +430,7 @@ void schedule_reached(struct schedule *s, struct destination *d, int64_t now)
 void schedule_succeeded(struct schedule *s, struct destination *d, int64_t now)
 {
 	d->pauses = 0;
-	go_faster(d);
+	pace_succeeded(&d->pace);
 	if (++d->streak >= d->limit && d->limit < SCHEDULE_JOBS_EACH) {
 		d->limit++;
 		d->streak = 0;
@@ -497,7 +444,7 @@ void schedule_failed(struct schedule *s, struct destination *d, unsigned jitter,
 	if (now >= d->paused_until) {
 		d->failures++;
 		d->paused_until = now + schedule_wait(s, d->failures, jitter);
-		begin_stretch(d, d->paused_until);
+		pace_stretch(&d->pace, d->paused_until);
 	}
 	d->streak = 0;
 	set_standing(s, d, SCHEDULE_SLOW);
@@ -513,7 +460,7 @@ void schedule_busy(struct schedule *s, struct destination *d, unsigned jitter, i
 		d->pauses++;
 		d->paused_until = now + wait + wait / 8 * jitter / 1000;
 		d->limit = d->limit > 1 ? d->limit / 2 : 1;
-		go_slower(d, now);
+		pace_busy(&d->pace, now);
 	}
 	d->streak = 0;
 	ring_remove(&s->dialled, d, DIALLED);
@@ -525,15 +472,15 @@ void schedule_recalled(struct schedule *s, struct destination *d, int64_t now)
 	if (d->standing != SCHEDULE_FRESH)
 		return;
 	d->paused_until = now + (s->retry_max < RECALL_MS ? s->retry_max : RECALL_MS);
-	begin_stretch(d, d->paused_until);
+	pace_stretch(&d->pace, d->paused_until);
 	set_standing(s, d, SCHEDULE_SLOW);
 	settle(s, d, now);
 }
 
 void schedule_retry(struct schedule *s, struct destination *d, int64_t now)
 {
-	d->paused_until = d->pace = 0;
-	begin_stretch(d, now);
+	d->paused_until = d->pace.distance = 0;
+	pace_stretch(&d->pace, now);
 	settle(s, d, now);
 }
 

@@ -6,13 +6,13 @@
  * busy. One that has answered lately is PROVEN. One that has not been tried is FRESH and gets one job; the youngest goes
  * first, so that a thousand silent ones do not stand in the way of one that comes after them. One that failed, or was
  * silent while others waited, is SLOW. FRESH and SLOW ones together hold at most half of all jobs, SLOW ones a quarter.
- * One that is busy rests, and then its jobs begin no closer to each other than it has lately let them succeed; each success
- * brings them a little closer, until nothing holds them. A ceiling is a distance that never ends.
+ * One that is busy rests, and then its jobs keep a distance (pace.h).
  * Bulk mail comes after single mail, but is given every eighth turn, and never has more than three quarters of all jobs, nor
  * of those that FRESH and SLOW ones may have. */
 #pragma once
 #include "base/arena.h"
 #include "base/hash.h"
+#include "role/queue/pace.h"
 
 enum { SCHEDULE_DESTINATIONS_MAX = 262144, SCHEDULE_JOBS_EACH = 20 };
 
@@ -36,13 +36,11 @@ struct destination {
 	bool has[SCHEDULE_PRIORITIES]; /* mail that may go now */
 	unsigned out, bulk_out, limit, streak;
 	unsigned failures, pauses;
-	int64_t paused_until, proven_until, sent;
-	int64_t pace, ceiling; /* milliseconds between the beginnings of two jobs; 0: as they come */
-	int64_t stretch_from;  /* when it was last busy, later by the time in which it had no mail */
-	unsigned stretch_n;    /* successes since then */
-	int64_t ended;         /* its last job */
-	int64_t due;           /* when the caller wants it back; INT64_MAX: not */
-	int64_t at;            /* when it is looked at again */
+	int64_t paused_until, proven_until;
+	struct pace pace;
+	int64_t ended; /* its last job */
+	int64_t due;   /* when the caller wants it back; INT64_MAX: not */
+	int64_t at;    /* when it is looked at again */
 	size_t place_in_heap;
 	void *mail; /* the caller's */
 	uint8_t name_room;

@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,15 +110,21 @@ static const char *names_of_files(void)
 	return room;
 }
 
+static err write_line(struct log_file *f, const char *line, int64_t utc_ms)
+{
+	str lines = str_of(line);
+	return log_file_write(f, &lines, utc_ms);
+}
+
 static void test_files_change_with_the_day(void **state)
 {
 	struct log_file f;
 	(void)state;
 	check_err("open", log_file_open(&f, 2, moment), ERR_NONE);
 	for (int day = 0; day < 4; day++)
-		check_err("write", log_file_write(&f, S("line\n"), moment + (int64_t)day * DAY_MS), ERR_NONE);
+		check_err("write", write_line(&f, "line\n", moment + (int64_t)day * DAY_MS), ERR_NONE);
 	check_str("of two days", str_of(names_of_files()), S("siegel-2026-11-24.log siegel-2026-11-25.log siegel.log"));
-	check_err("the clock goes back", log_file_write(&f, S("line\n"), moment + 2 * (int64_t)DAY_MS), ERR_NONE);
+	check_err("the clock goes back", write_line(&f, "line\n", moment + 2 * (int64_t)DAY_MS), ERR_NONE);
 	fd_close(&f.fd);
 }
 
@@ -126,7 +134,7 @@ static void test_files_that_are_kept_for_ever(void **state)
 	(void)state;
 	check_err("open", log_file_open(&f, 0, moment), ERR_NONE);
 	for (int day = 0; day < 4; day++)
-		check_err("write", log_file_write(&f, S("line\n"), moment + (int64_t)day * DAY_MS), ERR_NONE);
+		check_err("write", write_line(&f, "line\n", moment + (int64_t)day * DAY_MS), ERR_NONE);
 	check_str("all", str_of(names_of_files()),
 		S("siegel-2026-11-23.log siegel-2026-11-24.log siegel-2026-11-25.log siegel.log"));
 	fd_close(&f.fd);
@@ -138,12 +146,36 @@ static void test_a_file_moved_away_is_begun_anew(void **state)
 	struct stat st;
 	(void)state;
 	check_err("open", log_file_open(&f, 2, moment), ERR_NONE);
-	check_err("write", log_file_write(&f, S("one\n"), moment), ERR_NONE);
+	check_err("write", write_line(&f, "one\n", moment), ERR_NONE);
 	assert_int_equal(rename("siegel.log", "moved"), 0);
-	check_err("write", log_file_write(&f, S("two three\n"), moment + 2000), ERR_NONE);
+	check_err("write", write_line(&f, "two three\n", moment + 2000), ERR_NONE);
 	assert_int_equal(stat("siegel.log", &st), 0);
 	assert_int_equal(st.st_size, 10);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	fd_close(&f.fd);
+}
+
+static void limit_files(rlim_t bytes)
+{
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(const struct rlimit){ bytes, RLIM_INFINITY }), 0);
+}
+
+static void test_half_a_line_is_taken_back(void **state)
+{
+	struct log_file f;
+	struct stat st;
+	str lines = S("one\ntwo\nthree\n");
+	(void)state;
+	check_err("open", log_file_open(&f, 2, moment), ERR_NONE);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(10);
+	check_err("no room", log_file_write(&f, &lines, moment), ERR_SYSTEM);
+	check_str("left", lines, S("three\n"));
+	assert_int_equal(stat("siegel.log", &st), 0);
+	assert_int_equal(st.st_size, 8);
+	limit_files(RLIM_INFINITY);
+	check_err("room", log_file_write(&f, &lines, moment), ERR_NONE);
+	assert_int_equal(lines.n, 0);
 	fd_close(&f.fd);
 }
 
@@ -349,6 +381,36 @@ static void test_entries_come_back_by_trace_and_tail(void **state)
 	end_role();
 }
 
+static bool stands_in_log(const char *event)
+{
+	static char room[2 * OUTPUT_ROOM];
+	size_t n = 0, got = 0;
+	int fd = open("siegel.log", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && n < sizeof room && !failed(fd_read(fd, room + n, sizeof room - n, &got)))
+		n += got;
+	fd_close(&fd);
+	return str_find_str(str_from(room, n), str_of(event)) != STR_NONE;
+}
+
+/* What the disk refuses is written once it does not, and what even the room could not hold is counted. */
+static void test_a_full_disk_loses_no_entry_that_finds_room(void **state)
+{
+	(void)state;
+	assert_int_equal(symlink("/dev/full", "siegel.log"), 0);
+	start_role(NULL);
+	say(EV_disk_full, S("the first"));
+	for (int i = 0; i < 2 * OUTPUT_ROOM / 100; i++)
+		say(EV_message_accepted, S("0123456789abcdef"));
+	assert_int_equal(unlink("siegel.log"), 0);
+	for (int i = 0; i < 400 && !stands_in_log("entries_lost"); i++) {
+		usleep(10000);
+		fake_service_turn(&house.fake, 1);
+	}
+	assert_true(stands_in_log("\"event\":\"disk_full\""));
+	assert_true(stands_in_log("\"event\":\"entries_lost\""));
+	end_role();
+}
+
 static void test_followers_come_and_go(void **state)
 {
 	(void)state;
@@ -437,10 +499,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files_change_with_the_day, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_files_that_are_kept_for_ever, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_file_moved_away_is_begun_anew, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_half_a_line_is_taken_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_alarm_of_a_kind_in_an_hour, set_up, tear_down),
 		cmocka_unit_test(test_the_oldest_alarm_makes_room),
 		cmocka_unit_test_setup_teardown(test_a_trace_follows_the_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_entries_come_back_by_trace_and_tail, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_full_disk_loses_no_entry_that_finds_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_followers_come_and_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_alarms_are_listed_until_acknowledged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_alarms_are_told_to_directory, set_up, tear_down),

@@ -414,7 +414,7 @@ static void test_pace_settles(void **state)
 		if (t.taken * 10 < allowed * 8 || t.busy_late > l->busy_at_most)
 			fail_msg("%s: %ld of %ld taken, busy %ld in five minutes", l->label, t.taken, allowed,
 				t.busy_late);
-		assert_int_equal(free_one->pace, 0);
+		assert_int_equal(free_one->pace.distance, 0);
 		assert_true(t.free_taken > TEN_MINUTES / ANSWER * (SCHEDULE_JOBS_EACH - 1));
 	}
 }
@@ -429,7 +429,7 @@ static void test_pace(void **state)
 	for (int i = 0; i < 10; i++)
 		schedule_succeeded(s, d, 0);
 	schedule_busy(s, d, 0, 10000); /* ten in ten seconds, and an eighth */
-	assert_int_equal(d->pace, 1125);
+	assert_int_equal(d->pace.distance, 1125);
 	schedule_busy(s, d, 0, 10001); /* what is said together counts once */
 	schedule_ended(s, d, SCHEDULE_SINGLE, 10001);
 	assert_ptr_equal(schedule_tick(s, 11000, &next), d); /* the pause */
@@ -441,17 +441,17 @@ static void test_pace(void **state)
 	assert_null(schedule_tick(s, 12125, &next));
 	assert_ptr_equal(give(12125), d);
 	schedule_busy(s, d, 0, 12126); /* without a success between it was not the distance */
-	assert_int_equal(d->pace, 1125);
+	assert_int_equal(d->pace.distance, 1125);
 	schedule_ended(s, d, SCHEDULE_SINGLE, 12126);
 	schedule_ended(s, d, SCHEDULE_SINGLE, 12126);
 	schedule_retry(s, d, 12126);
-	assert_int_equal(d->pace, 0);
+	assert_int_equal(d->pace.distance, 0);
 	assert_ptr_equal(give(12126), d);
 	schedule_busy(s, d, 0, 12127); /* it had no time to show what it bears */
-	assert_int_equal(d->pace, 22);
+	assert_int_equal(d->pace.distance, 22);
 	for (int i = 0; i < 500; i++)
 		schedule_succeeded(s, d, 12128);
-	assert_int_equal(d->pace, 0);
+	assert_int_equal(d->pace.distance, 0);
 	assert_ptr_equal(give(12128), d);
 	assert_ptr_equal(give(12128), d);
 }
@@ -468,7 +468,7 @@ static void test_pace_leaves_out_idle_time(void **state)
 	schedule_succeeded(s, d, 500200);
 	schedule_ended(s, d, SCHEDULE_SINGLE, 500200);
 	schedule_busy(s, d, 0, 500200);
-	assert_int_equal(d->pace, 100 + 100 / 8);
+	assert_int_equal(d->pace.distance, 100 + 100 / 8);
 }
 
 /* A ceiling holds from the first job on, and no success ends it. */
