@@ -127,6 +127,34 @@ def test_newaliases_and_flush(server):
     assert run(server, "sendmail", "-q").returncode == 0
 
 
+ALIASES = """\
+# as Debian has it: a name may lead to one that stands further down
+mailer-daemon: postmaster
+postmaster: desk
+desk: ops
+ops: anna, bert@example.test
+prog: "|/usr/bin/filter"
+lost: nosuch
+"""
+
+
+def test_aliases_of_a_file(server):
+    """Taken over whatever their order, named with line and reason where they cannot be, and no mistake the second time."""
+    path = server.base / "aliases"
+    path.write_text(ALIASES)
+    for taken, there in ((5, 0), (0, 5)):
+        done = server.command("alias", "import", str(path), check=False)
+        assert done.returncode == 1
+        assert done.stdout.splitlines()[-1] == f"{taken} taken over, {there} there already, 2 not"
+        assert done.stderr.splitlines() == ["siegel: line 6: prog to |/usr/bin/filter: a program cannot be a target",
+                                            "siegel: line 7: lost to nosuch: a target is unknown"]
+    assert run(server, "sendmail", "mailer-daemon", input=b"Subject: mark-further-down\n\nx\n").returncode == 0
+    for login in ("kx-anna", "kx-bert"):
+        arrived(server, b"mark-further-down", login)
+    path.write_text("desk: ops\n")
+    assert server.command("alias", "import", str(path)).stdout == "0 taken over, 1 there already, 0 not\n"
+
+
 def test_smtp_through_it(server):
     command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", str(server.base / "sendmail"), "-bs"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"SIEGEL_SUBMIT": str(server.folder / "run" / "submit")}) as p:
@@ -241,7 +269,7 @@ def test_aliases_are_imported(server):
     done = server.command("alias", "import", str(path), check=False)
     assert done.returncode == 1
     assert [line for line in done.stdout.splitlines()] == ["root@example.test to anna@example.test", "root@example.test to bert@example.test",
-                                                          "info@example.test to root@example.test", "3 taken over, 3 not"]
+                                                          "info@example.test to root@example.test", "3 taken over, 0 there already, 3 not"]
     assert [f"line {number}:" in done.stderr for number in (4, 5, 6)] == [True] * 3
     assert run(server, "sendmail", "root", input=b"Subject: mark-alias\n\nx\n").returncode == 0
     for login in ("kx-anna", "kx-bert"):
