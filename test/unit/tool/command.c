@@ -152,10 +152,28 @@ static void the_table(void **state)
 	}
 }
 
+/* What lists mail and what changes it choose by the same filters. */
+static void filters_of_the_queue(void **state)
+{
+	(void)state;
+	static const char *const verbs[] = { "list", "hold", "release", "retry", "delete", "flush" };
+	static const char *const filters[] = { "sender", "recipient", "domain", "age" };
+	for (size_t i = 0; i < COUNT(verbs) * COUNT(filters); i++) {
+		char line[100];
+		struct call call;
+		int status;
+		const char *filter = filters[i % COUNT(filters)];
+		snprintf(line, sizeof line, "siegel queue %s --%s 2h", verbs[i / COUNT(filters)], filter);
+		if (!parse(line, &call, &status))
+			fail_msg("refused: %s", line);
+		check_str(line, command_value(&call, filter), S("2h"));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(examples_are_understood),
-		cmocka_unit_test(bad_lines), cmocka_unit_test(where_the_configuration_is),
-		cmocka_unit_test(the_table) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(good_lines), cmocka_unit_test(filters_of_the_queue),
+		cmocka_unit_test(examples_are_understood), cmocka_unit_test(bad_lines),
+		cmocka_unit_test(where_the_configuration_is), cmocka_unit_test(the_table) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
