@@ -20,7 +20,8 @@ struct show {
 	size_t width[COLUMNS_MAX];
 	struct line *rows;
 	size_t rows_count;
-	bool streams; /* the widths are settled */
+	bool streams;    /* the widths are settled */
+	bool has_fields; /* of an object before */
 	struct arena *line_arena, *rows_arena;
 };
 
@@ -115,8 +116,12 @@ static void add_row(struct show *s, const struct fields *f)
 		s->rows[s->rows_count++] = row;
 }
 
-static void print_fields(const struct fields *f)
+/* An empty line stands between two objects. */
+static void print_fields(struct show *s, const struct fields *f)
 {
+	if (s->has_fields)
+		putchar('\n');
+	s->has_fields = true;
 	for (size_t i = 0; i < f->count; i++) {
 		print(f->all[i].name);
 		fputs(": ", stdout);
@@ -139,7 +144,7 @@ void show_line(struct show *s, str json)
 		print(fields_get(&fields, s->columns[0]));
 		putchar('\n');
 	} else if (s->style.n > 0) {
-		print_fields(&fields);
+		print_fields(s, &fields);
 	}
 }
 

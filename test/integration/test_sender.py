@@ -88,7 +88,11 @@ def test_route_test(certificates):
     with Postfix("remote.test", tls=(certificates, "good")) as postfix, siegel(routes(postfix.port, tls="encrypt")) as server:
         policy, host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
         assert host["addresses"] == ["127.0.0.1"] and host["action"] == "encrypt" and host["mx"] == "route"
+        assert "preference" not in host  # no MX record named it
         assert connection["state"] == "ready for mail" and connection["tls"] == "TLSv1.3" and not connection["verified"]
+        objects = server.command("route", "test", "remote.test").stdout.split("\n\n")  # for people: a line for each fact
+        assert [o.partition("\n")[0] for o in objects] == ["mta_sts: remote.test", "host: 127.0.0.1"]
+        assert "\naddresses: 127.0.0.1\n" in objects[1] and "\naction: encrypt\n" in objects[1]
         refused = server.command("route", "test", "no domain", check=False)
         assert refused.returncode == 1 and "not a domain" in refused.stderr
         postfix.wait_for("disconnect from")

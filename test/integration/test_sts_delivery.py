@@ -279,6 +279,7 @@ def test_route_test(world):
     policy, one, two = world.server.objects("route", "test", "second-named.right.test")
     assert (policy["mode"], policy["id"], policy["mx"]) == ("enforce", "1", ["mx-second-named-1.right.test"])
     assert (one["sts"], one["action"], one["policy"]) == ("not named", "avoid", "sts")
+    assert one["preference"] < two["preference"]
     assert (two["sts"], two["action"], two["policy"]) == ("named", "verify", "sts")
     assert world.server.objects("route", "test", "second-named.right.test", "--connect")[-1]["verified"]
     policy, one = world.server.objects("route", "test", "overridden.right.test")
@@ -286,6 +287,8 @@ def test_route_test(world):
     policy, one = world.server.objects("route", "test", "saved.signed.test")
     assert policy["mode"] == "enforce" and (one["sts"], one["action"], one["policy"]) == ("not named", "dane", "tlsa")
     assert world.server.objects("route", "test", "self.right.test", "--connect")[-1]["cause"] == "tls-failed"
+    lost, = world.server.objects("route", "test", "nowhere.right.test")
+    assert (lost["domain"], lost["cause"]) == ("nowhere.right.test", "domain-unknown")
 
 
 def test_only_exchangers(world):

@@ -18,8 +18,9 @@ struct host {
 	str name;
 	uint16_t port;
 	enum host_state state;
-	bool mx_secure;
-	unsigned open; /* questions not answered yet */
+	bool mx_secure, has_preference;
+	uint16_t preference; /* of the MX record that named it */
+	unsigned open;       /* questions not answered yet */
 	/* Known once it is usable. */
 	struct address addresses[HOST_ADDRESSES_MAX]; /* in the order in which they are tried */
 	size_t count;

@@ -107,7 +107,9 @@ static void take_order(struct destination *d, const struct dns_answer *a)
 	for (size_t i = 0; d->hosts != NULL && i < count; i++)
 		d->hosts[i] = (struct host){ .name = arena_copy(d->arena, hosts[i].host),
 			.port = (uint16_t)d->sender->conf->sender.smtp_port,
-			.mx_secure = a->secure };
+			.mx_secure = a->secure,
+			.has_preference = true,
+			.preference = hosts[i].preference };
 	d->hosts_count = d->hosts != NULL ? count : 0;
 	known(d);
 }

@@ -40,12 +40,13 @@ static void say(struct probe *p, struct buf *line)
 		IGNORE(admin_line(p->a, buf_str(line))); /* the caller has gone, or has too much: the end says so */
 }
 
-static void say_failure(struct probe *p, const char *subject, const struct failure *f)
+/* name: of the subject where the failure names no host */
+static void say_failure(struct probe *p, const char *subject, str name, const struct failure *f)
 {
 	char room[LINE_ROOM];
 	struct buf line = BUF_ON(room);
 	struct json j = json_begin(&line);
-	json_text(&j, subject, str_of(f->host[0] != '\0' ? f->host : "none"));
+	json_text(&j, subject, f->host[0] != '\0' ? str_of(f->host) : name);
 	json_text(&j, "state", f->final ? S("refused for good") : S("not now"));
 	json_text(&j, "cause", cause_word(f->cause));
 	json_text(&j, "status", str_of(f->status));
@@ -124,6 +125,8 @@ static void say_host(struct probe *p, const struct host *h)
 	struct security s = destination_security(p->d, h);
 	json_text(&j, "host", h->name);
 	json_number(&j, "port", h->port);
+	if (h->has_preference)
+		json_number(&j, "preference", h->preference);
 	json_text(&j, "mx",
 		p->d->route != NULL && p->d->route->host.n > 0 ? S("route")
 		: h->mx_secure                                 ? S("secure")
@@ -159,14 +162,14 @@ static void show(struct sender *s, struct probe *p)
 		if (d->hosts[i].state == HOST_USABLE)
 			say_host(p, &d->hosts[i]);
 		else
-			say_failure(p, "host", &d->hosts[i].failure);
+			say_failure(p, "host", d->hosts[i].name, &d->hosts[i].failure);
 	if (!p->connects) {
 		end(s, p);
 		return;
 	}
 	p->c = dial_probe(d, p);
 	if (p->c == NULL) {
-		say_failure(p, "connection", &d->failure);
+		say_failure(p, "connection", d->name, &d->failure);
 		end(s, p);
 	}
 }
@@ -177,7 +180,7 @@ static void go_on(struct sender *s, struct probe *p)
 	if (p->shown)
 		return;
 	if (d->progress == DESTINATION_LOST) {
-		say_failure(p, "domain", &d->failure);
+		say_failure(p, "domain", d->name, &d->failure);
 		end(s, p);
 	} else if (d->progress == DESTINATION_KNOWN && ask_hosts(d)) {
 		show(s, p);
@@ -201,7 +204,7 @@ void probe_connection_ended(struct connection *c)
 	c->probe = NULL;
 	p->c = NULL;
 	if (!c->worked) {
-		say_failure(p, "connection", &c->failure);
+		say_failure(p, "connection", c->destination->name, &c->failure);
 		end(c->sender, p);
 		return;
 	}
