@@ -4,8 +4,10 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "ipc/cause.h"
 #include "os/clock.h"
 #include "store/spool/file.h"
+#include "store/spool/remote.h"
 
 enum {
 	PAGE_MESSAGES = 100,
@@ -207,7 +209,52 @@ static err add_summary(
 	return add_line(l, end, &j, &text);
 }
 
-static err add_recipient(struct listing *l, struct listing_line ***end, const struct spool_recipient *r)
+struct remote_row {
+	struct arena *arena;
+	struct spool_diagnosis why;
+	int64_t due;
+	unsigned failures; /* of its destination, one after the other */
+};
+
+static err keep_remote(void *to, const struct spool_message *m, const struct spool_remote *row)
+{
+	struct remote_row *r = to;
+	(void)m;
+	r->due = row->due;
+	r->why = row->last;
+	r->why.text = arena_copy(r->arena, row->last.text);
+	r->why.host = arena_copy(r->arena, row->last.host);
+	return OK;
+}
+
+/* Why it still waits, and until when: for the recipient's own sake, or for that of the destination as a whole. */
+static void put_wait(const struct listing *l, struct spool *spool, struct json *j, const struct spool_message *m,
+	const struct spool_recipient *r)
+{
+	struct remote_row row = { .arena = l->page };
+	struct spool_destination d;
+	if (failed(spool_remote_find(spool, m->number, r->position, &(struct spool_remote_rows){ keep_remote, &row })))
+		return;
+	if (!failed(spool_destination_get(spool, r->domain, l->page, &d))) {
+		row.why = d.why;
+		row.failures = d.failures;
+		row.due = d.until > row.due ? d.until : row.due;
+	}
+	json_number(j, "destination_failures", row.failures);
+	if (row.due > l->now)
+		put_time(j, "due", row.due);
+	if (row.why.cause != CAUSE_none)
+		json_text(j, "cause", cause_word(row.why.cause));
+	if (row.why.code != 0)
+		json_number(j, "code", row.why.code);
+	if (row.why.host.n > 0)
+		json_text(j, "host", row.why.host);
+	if (row.why.text.n > 0)
+		json_text(j, "reason", row.why.text);
+}
+
+static err add_recipient(struct listing *l, struct spool *spool, struct listing_line ***end,
+	const struct spool_message *m, const struct spool_recipient *r)
 {
 	struct buf text = { .p = l->room, .room = LINE_MAX_BYTES };
 	struct json j = json_begin(&text);
@@ -220,13 +267,15 @@ static err add_recipient(struct listing *l, struct listing_line ***end, const st
 	json_number(&j, "attempts", r->attempts);
 	if (r->state == SPOOL_DEFERRED)
 		put_time(&j, "due", r->due);
-	if (r->reason.n > 0)
+	if (r->state == SPOOL_REMOTE)
+		put_wait(l, spool, &j, m, r);
+	else if (r->reason.n > 0)
 		json_text(&j, "reason", r->reason);
 	return add_line(l, end, &j, &text);
 }
 
-static err add_details(
-	struct listing *l, struct listing_line ***end, const struct spool_message *m, struct recipients r)
+static err add_details(struct listing *l, struct spool *spool, struct listing_line ***end,
+	const struct spool_message *m, struct recipients r)
 {
 	struct buf text = { .p = l->room, .room = LINE_MAX_BYTES };
 	struct json j = json_begin(&text);
@@ -237,7 +286,7 @@ static err add_details(
 	json_number(&j, "recipients_count", r.count);
 	TRY(add_line(l, end, &j, &text));
 	for (size_t i = 0; i < r.count; i++)
-		TRY(add_recipient(l, end, &r.list[i]));
+		TRY(add_recipient(l, spool, end, m, &r.list[i]));
 	return OK;
 }
 
@@ -361,7 +410,7 @@ static err read_one(struct listing *l, struct spool *spool, struct listing_line 
 	TRY(spool_find(spool, l->number, l->page, &m));
 	TRY(spool_recipients(spool, m.id, l->page, &list, &r.count));
 	r.list = list;
-	return add_details(l, &end, &m, r);
+	return add_details(l, spool, &end, &m, r);
 }
 
 err listing_read(struct listing *l, struct spool *spool)

@@ -291,6 +291,19 @@ static void test_body_that_changed(void **state)
 	house_close();
 }
 
+/* What is said of the message, once it is: the queue stores why a destination fails at its leisure. */
+static void shows(const char *text)
+{
+	int64_t end = clock_ms() + PATIENCE_MS;
+	do {
+		assert_int_equal(command("queue show", "id=6e000000010000000000000000000000"), 2);
+		if (str_find_str(buf_str(&shown), str_of(text)) != STR_NONE)
+			return;
+		usleep(20000);
+	} while (clock_ms() < end);
+	fail_msg("not shown: %s\n%.*s", text, ARG(buf_str(&shown)));
+}
+
 static void test_commands(void **state)
 {
 	struct job j;
@@ -316,14 +329,21 @@ static void test_commands(void **state)
 	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
 	if (is_told(&sender, 300))
 		fail_msg("a destination that cannot be reached was tried at once");
+	shows("\"destination_failures\":1,\"due\":\"2");
+	shows("\"cause\":\"unreachable\"");
 	assert_int_equal(command("queue retry", "recipient=bob@else.test"), 1);
 	hear_job(&j);
 	say_destination("else.test", DESTINATION_UNREACHABLE);
 	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
 	usleep(100000);
-	assert_int_equal(command("queue flush", NULL), 1);
+	assert_int_equal(command("queue flush", "sender=nobody@ours.test"), 0);
+	assert_int_equal(command("queue flush", "sender=anna@ours.test"), 1);
 	hear_job(&j);
+	say_destination("else.test", DESTINATION_REACHABLE);
 	answer(&j, OUTCOME_DEFERRED, CAUSE_busy, 451, S("4.7.1"));
+	assert_true(is_noted(j.number));
+	shows("\"attempts\":1,\"destination_failures\":0,\"due\":\"2");
+	shows("\"cause\":\"busy\",\"code\":451,\"host\":\"mx.else.test\",\"reason\":\"words of theirs\"");
 	assert_int_equal(command("queue delete", "id=6e000000010000000000000000000000"), 1);
 	assert_int_equal(waiting(), 0);
 	house_close();

@@ -76,13 +76,20 @@ __attribute__((unused)) static const struct envelope from_nobody = { 0, "strange
 	{ "bob@else.test", NULL } };
 
 /* Lines of the answer to a command. A refusal counts as none. */
+/* The lines that the last command() was answered with. */
+static char shown_room[8192];
+static struct buf shown = BUF_ON(shown_room);
+
 __attribute__((unused)) static unsigned command(const char *verb, const char *word)
 {
 	char room[200];
 	struct buf words = BUF_ON(room);
 	unsigned lines = 0;
 	struct msg_end end;
+	struct msg_line line;
 	struct channel c = house_session(&house.control);
+	shown.n = 0;
+	shown.lost = false;
 	if (word != NULL)
 		MUST(msg_add_word(&words, &house.scratch, &(struct msg_word){ .text = str_of(word) }));
 	MUST(msg_send_command(&c, 0,
@@ -92,6 +99,8 @@ __attribute__((unused)) static unsigned command(const char *verb, const char *wo
 		MUST(channel_receive(&c));
 		if (c.in->number != MSG_line)
 			break;
+		MUST(msg_get_line(c.in, &line));
+		buf_add(&shown, line.json);
 		frame_drop(c.in);
 	}
 	MUST(msg_get_end(c.in, &end));
