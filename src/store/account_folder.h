@@ -63,14 +63,16 @@ struct flag_order {
 err folder_flag(struct folder *f, const uint32_t *uids, size_t count, const struct flag_order *order);
 /* Removes these ascending UIDs for good; those that are gone already are no failure. */
 err folder_expunge(struct folder *f, const uint32_t *uids, size_t count);
-/* Copies or moves these ascending UIDs, all or none. *first is the UID of the first copy, the others follow it; *copied says
- * how many there were, and `from` (room for count) which. ERR_ABSENT: no such folder. */
+/* Copies or moves these ascending UIDs, all that there are or none. *first is the UID of the first copy, the others follow it;
+ * *copied says how many there were, and `from` (room for count) which. ERR_ABSENT: no such folder. ERR_STATE: with FOLDER_WHOLE,
+ * one of them is gone. */
+enum folder_copy_how { FOLDER_MOVE = 1 << 0, FOLDER_WHOLE = 1 << 1 };
 struct copy_result {
 	uint32_t uidvalidity, first;
 	size_t copied;
 	uint32_t *from;
 };
-err folder_copy(struct folder *f, const uint32_t *uids, size_t count, str to, bool move, struct copy_result *out);
+err folder_copy(struct folder *f, const uint32_t *uids, size_t count, str to, unsigned how, struct copy_result *out);
 
 /* The watch is signalled when the folder changes while it is armed. */
 void folder_watch(struct folder *f, struct folder_watch *w);

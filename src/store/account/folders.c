@@ -9,9 +9,9 @@ static err check_name(str name)
 {
 	str rest = name, level;
 	unsigned levels = 0;
-	if (name.n == 0 || name.n > FOLDER_NAME_MAX)
+	if (name.n > FOLDER_NAME_MAX)
 		return FAIL(LIMIT);
-	if (str_starts(name, S("/")) || str_ends(name, S("/")))
+	if (name.n == 0 || str_starts(name, S("/")) || str_ends(name, S("/")))
 		return FAIL(SYNTAX);
 	while (str_word(&rest, '/', &level)) {
 		if (level.n == 0)

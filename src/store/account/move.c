@@ -148,6 +148,14 @@ static err copy(struct account *a, struct copying *c, struct copy_result *result
 	return c->is_move ? tally_write(a, &c->out) : OK;
 }
 
+static bool are_there(const struct copying *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (row_of(c->f, c->uids[i]) == NULL)
+			return false;
+	return true;
+}
+
 static err copy_locked(struct account *a, struct copying *c, str to, struct copy_result *result)
 {
 	TRY(folder_by_name(a, to, &c->to));
@@ -171,15 +179,16 @@ static err copy_locked(struct account *a, struct copying *c, str to, struct copy
 	return OK;
 }
 
-err folder_copy(struct folder *f, const uint32_t *uids, size_t count, str to, bool move, struct copy_result *out)
+err folder_copy(struct folder *f, const uint32_t *uids, size_t count, str to, unsigned how, struct copy_result *out)
 {
 	struct account *a = f->account;
-	struct copying c = { .f = f, .uids = uids, .count = count, .is_move = move };
+	struct copying c = { .f = f, .uids = uids, .count = count, .is_move = (how & FOLDER_MOVE) != 0 };
+	const bool is_move = c.is_move;
 	out->copied = 0;
 	out->first = 0;
 	account_lock(a);
-	err e = copy_locked(a, &c, to, out);
-	bool is_onto_itself = move && !c.is_move;
+	err e = (how & FOLDER_WHOLE) != 0 && !are_there(&c) ? FAIL(STATE) : copy_locked(a, &c, to, out);
+	bool is_onto_itself = is_move && !c.is_move;
 	account_unlock(a);
 	if (!failed(e) && is_onto_itself)
 		e = folder_expunge(f, out->from, out->copied);

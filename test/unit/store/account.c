@@ -232,16 +232,19 @@ static void test_copy_move_expunge(void **state)
 	struct flag_order order = { FLAGS_ADD, IMAP_FLAG_SEEN, &word, 1, 1 };
 	check_err("flag", folder_flag(inbox, uids, 2, &order), ERR_NONE);
 	struct copy_result result = { .from = from };
-	check_err("copy", folder_copy(inbox, uids, 3, S("Archive"), false, &result), ERR_NONE);
+	check_err("copy", folder_copy(inbox, uids, 3, S("Archive"), 0, &result), ERR_NONE);
 	assert_int_equal(result.copied, 3);
 	assert_int_equal(result.first, 1);
-	check_err("move", folder_copy(inbox, uids + 1, 3, S("Archive"), true, &result), ERR_NONE);
+	check_err("move", folder_copy(inbox, uids + 1, 3, S("Archive"), FOLDER_MOVE, &result), ERR_NONE);
 	assert_int_equal(result.copied, 3);
 	assert_int_equal(result.first, 4);
-	check_err("move what is gone", folder_copy(inbox, uids + 1, 1, S("Archive"), true, &result), ERR_NONE);
+	check_err("move what is gone", folder_copy(inbox, uids + 1, 1, S("Archive"), FOLDER_MOVE, &result), ERR_NONE);
 	assert_int_equal(result.copied, 0);
-	check_err("to nowhere", folder_copy(inbox, uids, 1, S("nowhere"), true, &result), ERR_ABSENT);
-	check_err("onto itself", folder_copy(inbox, uids, 1, S("INBOX"), true, &result), ERR_NONE);
+	check_err("all or none", folder_copy(inbox, uids, 2, S("Archive"), FOLDER_MOVE | FOLDER_WHOLE, &result),
+		ERR_STATE);
+	assert_int_equal(result.copied, 0);
+	check_err("to nowhere", folder_copy(inbox, uids, 1, S("nowhere"), FOLDER_MOVE, &result), ERR_ABSENT);
+	check_err("onto itself", folder_copy(inbox, uids, 1, S("INBOX"), FOLDER_MOVE, &result), ERR_NONE);
 	struct message rows[10];
 	assert_int_equal(folder_rows(archive, 0, rows, 10), 6);
 	assert_int_equal(rows[0].flags, IMAP_FLAG_SEEN);
@@ -279,7 +282,7 @@ static void test_tree(void **state)
 		{ "a!", ERR_NONE },
 		{ "a//b", ERR_SYNTAX },
 		{ "/a", ERR_SYNTAX },
-		{ "", ERR_LIMIT },
+		{ "", ERR_SYNTAX },
 		{ "1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3", ERR_LIMIT },
 	};
 	for (size_t i = 0; i < COUNT(names); i++)

@@ -116,8 +116,8 @@ static err work(struct account *a)
 	TRY(append(a, "INBOX", text_of(20), &uid));
 	TRY(folder_open(a, S("INBOX"), true, &f, &recent));
 	err e = folder_flag(f, &uid, 1, &order);
-	e = failed(e) ? e : folder_copy(f, &uid, 1, S("Archive"), false, &result);
-	e = failed(e) ? e : folder_copy(f, &uid, 1, S("Trash"), true, &result);
+	e = failed(e) ? e : folder_copy(f, &uid, 1, S("Archive"), 0, &result);
+	e = failed(e) ? e : folder_copy(f, &uid, 1, S("Trash"), FOLDER_MOVE, &result);
 	e = failed(e) ? e : folder_expunge(f, &d[0].uid, 1);
 	e = failed(e) ? e : account_create(a, S("new/folder"), 0, &uidvalidity);
 	e = failed(e) ? e : account_rename(a, S("new"), S("other"));

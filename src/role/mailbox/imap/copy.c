@@ -78,7 +78,8 @@ static err copy(
 	}
 	if (to->is_over_quota)
 		return OK;
-	return folder_copy(s->view.folder, uids, count, to->copy.mailbox, c->id == IMAP_MOVE, &to->r);
+	unsigned how = (c->id == IMAP_MOVE ? FOLDER_MOVE : 0u) | (c->uid ? 0u : FOLDER_WHOLE);
+	return folder_copy(s->view.folder, uids, count, to->copy.mailbox, how, &to->r);
 }
 
 struct reply command_copy(struct imap_session *s, const struct imap_command *c)
@@ -103,6 +104,8 @@ struct reply command_copy(struct imap_session *s, const struct imap_command *c)
 	struct reply reply;
 	if (e.code == ERR_ABSENT)
 		reply = REPLY_NO("[TRYCREATE] there is no such mailbox");
+	else if (e.code == ERR_STATE) /* RFC 2180 4.4.1 */
+		reply = REPLY_NO("[EXPUNGEISSUED] some of the messages are gone");
 	else if (to.is_over_quota)
 		reply = REPLY_NO("[OVERQUOTA] the account is full");
 	else
