@@ -36,6 +36,7 @@ static err take_result(struct frame *f, struct login_result *out)
 		.granted = done.granted,
 		.temporary = done.temporary,
 		.hang_up = done.hang_up,
+		.unknown = done.unknown,
 		.login = done.login,
 		.ticket = done.ticket,
 		.reason = done.reason,

@@ -17,6 +17,7 @@ struct login_attempt {
 /* The texts are views of the channel's frame. */
 struct login_result {
 	bool granted, temporary, hang_up;
+	bool unknown; /* there is no such mechanism */
 	str login, ticket, reason;
 };
 

@@ -334,7 +334,8 @@ err auth_start(struct session *s, const struct msg_auth_start *m)
 		return m->has_initial ? plain(s, m->initial) : challenge(s, AUTH_PLAIN, S(""));
 	if (str_eq_nocase(m->mechanism, S("LOGIN")))
 		return m->has_initial ? take_login(s, m->initial) : challenge(s, AUTH_LOGIN, S("Username:"));
-	return refuse(s, "This mechanism is not offered");
+	return done(s, (struct msg_auth_done){
+			       .unknown = true, .reason = S("This mechanism is not offered: use PLAIN or LOGIN") });
 }
 
 err auth_response(struct session *s, const struct msg_auth_response *m)

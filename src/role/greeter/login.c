@@ -62,8 +62,9 @@ static void finish(struct session *s, str tag, const struct login_result *done)
 		session_enter(s, tag, done->ticket);
 		return;
 	}
-	io_putf(s->io, "%.*s NO [%s] %.*s\r\n", ARG(tag), done->temporary ? "UNAVAILABLE" : "AUTHENTICATIONFAILED",
-		ARG(done->reason));
+	/* RFC 5530 3: a client that is told AUTHENTICATIONFAILED asks its user for another password. */
+	const char *code = done->temporary ? "UNAVAILABLE" : done->unknown ? "CANNOT" : "AUTHENTICATIONFAILED";
+	io_putf(s->io, "%.*s NO [%s] %.*s\r\n", ARG(tag), code, ARG(done->reason));
 	if (done->hang_up) {
 		io_put(s->io, S("* BYE too many wrong logins\r\n"));
 		s->ended = true;

@@ -38,6 +38,8 @@ static void finish(struct session *s, const struct login_result *result)
 	}
 	if (result->temporary)
 		reply(s, 454, "4.7.0", "logins cannot be checked at the moment, please try again");
+	else if (result->unknown) /* RFC 4954 4 */
+		replyf(s, 504, "5.5.4", "%.*s", ARG(result->reason));
 	else
 		replyf(s, 535, "5.7.8", "%.*s", ARG(result->reason));
 	if (result->hang_up && !s->over) {
