@@ -118,7 +118,7 @@ static err read_header(struct frame *f, bool whole)
 	if (version == IPC_VERSION)
 		return OK;
 	frame_drop(f);
-	return FAIL(SYNTAX);
+	return FAIL(UNSUPPORTED);
 }
 
 err channel_receive(struct channel *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One end of a SOCK_SEQPACKET pair. A session's thread asks and waits, with a deadline; an event loop never waits. When
- * the peer dies every wait ends at once with ERR_CLOSED. Frames of another version are refused with ERR_SYNTAX. After any
- * failure but AGAIN and BUSY the channel is of no further use. */
+ * the peer dies every wait ends at once with ERR_CLOSED. Frames of another version are refused with
+ * ERR_UNSUPPORTED. After any failure but AGAIN and BUSY the channel is of no further use. */
 #pragma once
 #include "ipc/wire.h"
 
@@ -31,5 +31,6 @@ err channel_pair(int ends[2]);
 /* Sends what stands in c->out; the descriptors stay the caller's. ERR_BUSY: the peer has not read its earlier frames
  * (a loop's channel; or a thread's, after its patience). ERR_CLOSED: the peer has gone, or was never there. */
 err channel_send(struct channel *c);
-/* Receives into c->in. ERR_AGAIN: nothing there (loop). ERR_TIMEOUT: nothing came (thread). ERR_CLOSED, ERR_SYNTAX. */
+/* Receives into c->in. ERR_AGAIN: nothing there (loop). ERR_TIMEOUT: nothing came (thread). ERR_CLOSED, ERR_SYNTAX,
+ * ERR_UNSUPPORTED. */
 err channel_receive(struct channel *c);

@@ -150,7 +150,9 @@ err client_send(const struct folders *folders, const struct request *request, vo
 			e = answer_hear(&answer, &counts, &in);
 	}
 	channel_close(&c);
-	if (failed(e) && !answer.ended)
+	if (e.code == ERR_UNSUPPORTED)
+		buf_add(reason, S("the server that runs is of another version than this command: restart it"));
+	else if (failed(e) && !answer.ended)
 		buf_addf(reason, "the server did not answer to the end: %s", err_text(e));
 	if (failed(e))
 		return FAIL(CLOSED);

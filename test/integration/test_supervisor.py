@@ -361,3 +361,30 @@ def test_init_refuses_to_write_over():
             s.init()
     finally:
         s.clean()
+
+
+def test_a_command_of_another_version_says_so():
+    """What a command meets when the program was replaced and the server was not started again."""
+    with server.Server(expected_events=["command_refused"]) as s:
+        frame = b"\xff\xff\x01\x00" + bytes(8)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.connect(str(s.folder / "run" / "control"))
+            door.send(frame)
+            door.settimeout(60)
+            assert door.recv(65536)[:2] != frame[:2], "an answer in the version of the server"
+        s.stop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(str(s.folder / "run" / "control"))
+            door.listen(1)
+
+            def answer():
+                caller, _ = door.accept()
+                caller.recv(65536)
+                caller.send(frame)
+                caller.close()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            done = s.command("status", check=False)
+            thread.join()
+        assert done.returncode == 1
+        assert done.stderr == "siegel: the server that runs is of another version than this command: restart it\n"

@@ -217,6 +217,8 @@ static err take_from_caller(struct session *s)
 		return OK;
 	if (!failed(e))
 		e = caller_hear(s, &s->caller_heard, from.in);
+	else if (e.code == ERR_UNSUPPORTED) /* our answer, which it cannot read either, tells it why */
+		e = refuse(s, S("a command of another version"));
 	explicit_bzero(from.in->bytes, from.in->n);
 	return e;
 }

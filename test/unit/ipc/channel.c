@@ -133,9 +133,9 @@ static void raw_test(void **state)
 		enum err_code want;
 	} cases[] = {
 		{ "as it should be", IPC_VERSION, FRAME_HEADER, 0, ERR_NONE },
-		{ "another version", IPC_VERSION ^ 1, FRAME_HEADER, 0, ERR_SYNTAX },
-		{ "another version with descriptors", IPC_VERSION ^ 1, FRAME_HEADER, 4, ERR_SYNTAX },
-		{ "no version", 0, FRAME_HEADER, 0, ERR_SYNTAX },
+		{ "another version", IPC_VERSION ^ 1, FRAME_HEADER, 0, ERR_UNSUPPORTED },
+		{ "another version with descriptors", IPC_VERSION ^ 1, FRAME_HEADER, 4, ERR_UNSUPPORTED },
+		{ "no version", 0, FRAME_HEADER, 0, ERR_UNSUPPORTED },
 		{ "half a header", IPC_VERSION, FRAME_HEADER - 1, 0, ERR_SYNTAX },
 		{ "one byte", IPC_VERSION, 1, 4, ERR_SYNTAX },
 		{ "five descriptors", IPC_VERSION, FRAME_HEADER, 5, ERR_SYNTAX },
