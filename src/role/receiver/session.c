@@ -131,9 +131,22 @@ void session_directory_lost(struct session *s, size_t answers)
 	s->over = s->over || was_logged_in;
 }
 
+/* RFC 5321 4.1.4: what the client should have said instead. */
+static const char *what_is_first(const struct session *s, const struct smtp_verb_row *row)
+{
+	if (s->at == SMTP_AT_START)
+		return "say hello first";
+	if (s->at == SMTP_AT_READY)
+		return "MAIL comes first";
+	if ((row->states & SMTP_AT_READY) != 0)
+		return "a message is under way: finish it, or say RSET";
+	return s->at == SMTP_AT_BDAT ? "the message goes on with BDAT" : "RCPT comes first";
+}
+
 bool session_may_run(struct session *s, const struct smtp_verb_row *row)
 {
-	const bool ends_group = (row->traits & SMTP_ENDS_GROUP) != 0;
+	/* Who said HELO was not offered PIPELINING. */
+	const bool ends_group = (row->traits & SMTP_ENDS_GROUP) != 0 || !s->esmtp;
 	if (ends_group && io_waiting(s->io) > 0 && (row->traits & SMTP_CARRIES_DATA) == 0) {
 		/* RFC 2920 3.1: a client that talks on without waiting is not one, or somebody else's text is in its stream. */
 		LOG(&s->log, protocol_refused, F_ADDRESS("client", session_client(s)),
@@ -143,7 +156,7 @@ bool session_may_run(struct session *s, const struct smtp_verb_row *row)
 	} else if (s->submission && s->tls_version == NULL && (row->traits & SMTP_BEFORE_TLS) == 0) {
 		reply(s, 530, "5.7.0", "STARTTLS first");
 	} else if ((row->states & s->at) == 0) {
-		reply(s, 503, "5.5.1", s->at == SMTP_AT_START ? "say hello first" : "not now");
+		reply(s, 503, "5.5.1", what_is_first(s, row));
 	} else {
 		return true;
 	}
