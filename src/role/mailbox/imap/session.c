@@ -96,12 +96,27 @@ struct reply reply_failed(struct imap_session *s, err e)
 	}
 }
 
+/* Where it was missing: what stands there, as far as it is text. */
+static void write_place(struct buf *b, str rest)
+{
+	enum { SHOWN_MAX = 30 };
+	if (rest.n == 0) {
+		buf_add(b, S("at the end"));
+		return;
+	}
+	buf_add(b, S("at \""));
+	for (size_t i = 0; i < rest.n && i < SHOWN_MAX; i++)
+		buf_byte(b, rest.p[i] >= ' ' && rest.p[i] <= '~' && rest.p[i] != '"' ? rest.p[i] : '?');
+	buf_byte(b, '"');
+}
+
 struct reply reply_bad(struct imap_session *s, err e, const struct cur *c)
 {
 	if (e.code == ERR_MEMORY)
 		return REPLY_NO("[LIMIT] that command takes too much memory");
 	struct buf b = buf_in(s->command, 200);
-	buf_addf(&b, "expected here: %s", c->expected != NULL ? c->expected : "other arguments");
+	buf_addf(&b, "expected %s ", c->expected != NULL ? c->expected : "other arguments");
+	write_place(&b, cur_rest(c));
 	return b.lost ? REPLY_BAD("the arguments are not understood") : (struct reply){ "BAD", buf_str(&b) };
 }
 
