@@ -153,7 +153,8 @@ def test_silent_destinations():
 
 def test_bulk():
     sink = Sink()
-    with Dns(ZONES) as dns, Server(settings=[*SETTINGS, *dns.settings(), f"sender.smtp_port={sink.port}"]) as server:
+    settings = [*SETTINGS, "sender.linger=300", f"sender.smtp_port={sink.port}"]
+    with Dns(ZONES) as dns, Server(settings=[*settings, *dns.settings()]) as server:
         server.account("kx-anna")
         client = Smtp.to(server, "submissions")
         assert client.login("kx-anna", PASSWORD).code == 235

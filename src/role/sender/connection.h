@@ -75,7 +75,9 @@ void turns_job(struct connection *c, const struct job *j);
 bool turns_may_linger(const struct connection *c);
 void turns_linger(struct connection *c);
 void turns_linger_end(struct connection *c);
-/* One that only waits for mail is asked to end, for those that have mail. */
+/* Whether one that may have a thread finds none idle. */
+bool turns_lack_thread(const struct sender *s);
+/* One that only waits for mail is asked to end if those that have mail lack what it holds. */
 void turns_make_room(struct sender *s);
 /* For the session: the next job for this connection, or NULL when it should end. Waits for `linger` at most. */
 struct job *threads_next_job(struct connection *c, int64_t linger);

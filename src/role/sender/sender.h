@@ -51,7 +51,9 @@ struct sender {
 	struct loop_watch wake_watch;
 	struct connection *greeted_first, *greeted_last, *ended;
 	struct job *done;
-	size_t threads, threads_idle, bulk_sessions;
+	size_t greeted_count, greeted_bulk;
+	size_t threads, threads_idle; /* idle: those that have just been started, too */
+	size_t bulk_sessions;
 	struct connection *lingering, *lingering_last; /* the longest first */
 	struct probe *probes;
 	struct tls_results *results; /* guarded by lock */

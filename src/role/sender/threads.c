@@ -23,11 +23,11 @@ static void wake_loop(struct sender *s)
 /* Whether the loop was told of something that it has not taken yet. The lock is held. */
 static bool has_news(const struct sender *s) { return s->done != NULL || s->ended != NULL; }
 
+/* The thread counts as idle when it comes. */
 static struct connection *take_greeted(struct sender *s)
 {
 	struct connection *c;
 	pthread_mutex_lock(&s->lock);
-	s->threads_idle++;
 	while ((c = turns_next(s)) == NULL)
 		pthread_cond_wait(&s->greeted, &s->lock);
 	s->threads_idle--;
@@ -43,6 +43,7 @@ static void *work(void *to)
 		session_run(c);
 		pthread_mutex_lock(&s->lock);
 		bool woken = has_news(s);
+		s->threads_idle++;
 		turns_job(c, NULL);
 		c->next_greeted = s->ended;
 		s->ended = c;
@@ -73,16 +74,16 @@ void threads_give(struct connection *c)
 	turns_add(c);
 	/* Servers that are slow to take mail hold up no question. */
 	const size_t most = s->conf->sender.sessions_max + (c->destination->asks ? ASKING_THREADS : 0);
-	bool needed = s->threads_idle == 0 && s->threads < most;
-	s->threads += needed;
-	if (s->threads_idle > 0)
-		pthread_cond_signal(&s->greeted);
-	else if (!needed)
-		turns_make_room(s);
+	const bool starts = turns_lack_thread(s) && s->threads < most;
+	s->threads += starts;
+	s->threads_idle += starts;
+	pthread_cond_signal(&s->greeted);
+	turns_make_room(s);
 	pthread_mutex_unlock(&s->lock);
-	if (needed && !start_thread(s)) {
+	if (starts && !start_thread(s)) {
 		pthread_mutex_lock(&s->lock);
 		s->threads--;
+		s->threads_idle--;
 		pthread_mutex_unlock(&s->lock);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads are fewer than connections. Whoever waits in a dialogue for what is asked goes first, then what one writes to
  * another, then mail for many, which never holds more than three quarters of the threads: otherwise its slow servers would
- * hold up the rest. A connection that only waits for more mail gives way to those that have some. */
+ * hold up the rest. A connection that only waits for more mail gives way to those that have some, be it a thread that they
+ * lack or one of the places of mail for many. */
 #include "role/sender/sender.h"
 
 enum { RANK_ASKS, RANK_SINGLE, RANK_BULK };
@@ -20,10 +21,21 @@ static size_t bulk_max(const struct sender *s)
 	return most > 0 ? most : 1;
 }
 
+/* How many of those greeted wait for a place of mail for many, whatever threads there are. */
+static size_t lack_place(const struct sender *s)
+{
+	const size_t most = bulk_max(s), places = most > s->bulk_sessions ? most - s->bulk_sessions : 0;
+	return s->greeted_bulk > places ? s->greeted_bulk - places : 0;
+}
+
+bool turns_lack_thread(const struct sender *s) { return s->greeted_count - lack_place(s) > s->threads_idle; }
+
 void turns_add(struct connection *c)
 {
 	struct sender *s = c->sender;
 	c->rank = rank_of(c);
+	s->greeted_count++;
+	s->greeted_bulk += c->rank == RANK_BULK;
 	/* Nearly always it is the last. */
 	if (s->greeted_last != NULL && s->greeted_last->rank <= c->rank) {
 		c->next_greeted = NULL;
@@ -49,6 +61,8 @@ struct connection *turns_next(struct sender *s)
 	if (s->greeted_first == NULL)
 		s->greeted_last = NULL;
 	c->bulk = c->rank == RANK_BULK;
+	s->greeted_count--;
+	s->greeted_bulk -= c->bulk;
 	s->bulk_sessions += c->bulk;
 	return c;
 }
@@ -56,12 +70,14 @@ struct connection *turns_next(struct sender *s)
 void turns_job(struct connection *c, const struct job *j)
 {
 	struct sender *s = c->sender;
-	const bool bulk = j != NULL && j->bulk;
-	if (c->bulk && !bulk)
-		pthread_cond_signal(&s->greeted); /* another may have its place */
+	const bool bulk = j != NULL && j->bulk, leaves = c->bulk && !bulk;
 	s->bulk_sessions += bulk;
 	s->bulk_sessions -= c->bulk;
 	c->bulk = bulk;
+	if (!leaves || s->greeted_first == NULL)
+		return;
+	pthread_cond_signal(&s->greeted); /* another may have its place */
+	turns_make_room(s);
 }
 
 /* ---- those that wait for mail ---- */
@@ -69,10 +85,7 @@ void turns_job(struct connection *c, const struct job *j)
 bool turns_may_linger(const struct connection *c)
 {
 	const struct sender *s = c->sender;
-	if (c->destination->asks || s->greeted_first == NULL)
-		return true;
-	/* Mail for many may be waiting for this place alone, however many threads there are. */
-	return s->threads_idle > 0 && !(c->bulk && s->bulk_sessions >= bulk_max(s));
+	return c->destination->asks || (!turns_lack_thread(s) && !(c->bulk && lack_place(s) > 0));
 }
 
 void turns_linger(struct connection *c)
@@ -94,8 +107,9 @@ void turns_linger_end(struct connection *c)
 
 void turns_make_room(struct sender *s)
 {
-	struct connection *c = s->lingering;
-	while (c != NULL && (c->yields || c->given != NULL || c->destination->asks))
+	const bool any = turns_lack_thread(s), bulk = lack_place(s) > 0;
+	struct connection *c = any || bulk ? s->lingering : NULL;
+	while (c != NULL && (c->yields || c->given != NULL || c->destination->asks || (!any && !c->bulk)))
 		c = c->next_lingering;
 	if (c == NULL)
 		return;
