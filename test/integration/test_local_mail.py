@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from harness.imap import Client  # noqa: E402
 from harness.server import PASSWORD, Server, build_folder  # noqa: E402
+from harness.sink import Sink  # noqa: E402
 from harness.smtp import Smtp  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
@@ -119,6 +120,22 @@ def test_mailq_and_limit(server):
     assert own.returncode == 0 and own.stdout.count(b"daemon@mail.example.test") == 3
     assert b"elsewhere.invalid" not in run(server, "mailq").stdout
     assert run(server, "mailq", user=ROOT).stdout.count(b"daemon@mail.example.test") == 3
+
+
+def test_who_is_told_when_it_fails(server):
+    """Mail of a local user that another server refuses does not vanish: whose address the sender is gets the notice."""
+    server.command("alias", "add", "shop@example.test", "anna@example.test")
+    with Sink(refused={"nobody@remote.test"}) as sink:
+        settings = [f"routes.table=remote.test/host=127.0.0.1 remote.test/port={sink.port} remote.test/tls=none"]
+        server.stop()
+        server.settings += settings
+        server.start()
+        mail = b"Subject: mark-refused\n\nx\n"
+        assert run(server, "sendmail", "-f", "shop@example.test", "nobody@remote.test", user=ROOT, input=mail).returncode == 0
+        got = arrived(server, b"mark-refused")
+        assert b"\r\nFinal-Recipient: rfc822; nobody@remote.test\r\nAction: failed\r\n" in got
+        notice, = server.log("notice_made")
+        assert notice["sender"] == "shop@example.test" and sink.copies == []
 
 
 def test_newaliases_and_flush(server):

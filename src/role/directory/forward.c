@@ -238,8 +238,7 @@ err forwards_of_account(struct session *s, uint32_t account, str domain, bool *s
 	return OK;
 }
 
-/* Who gets what is for nobody in a domain: the postmaster's person, or the mailbox that stands for them. */
-static err postmaster_of(struct directory_role *r, str domain, uint32_t *out)
+err postmaster_of(struct directory_role *r, str domain, uint32_t *out)
 {
 	const struct mailname name = { S("postmaster"), domain };
 	struct directory_match match;

@@ -28,6 +28,9 @@ bool forward_is_signed(const struct directory_role *r, const struct directory_fo
 /* Whether a local part in a domain of ours is meant to be such an address. */
 bool forward_is_address(str local);
 
+/* Who gets what is for nobody in a domain: the postmaster's person, or the mailbox that stands for them. */
+err postmaster_of(struct directory_role *r, str domain, uint32_t *out);
+
 /* ---- RCPT ---- */
 
 /* Adds the forwards of an account to the transaction, as far as they may be used for it. domain: of the

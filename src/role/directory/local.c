@@ -3,6 +3,7 @@
 
 #include "os/clock.h"
 #include "os/fd.h"
+#include "role/directory/forward.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -238,6 +239,45 @@ err local_owns(struct directory_role *r, uint32_t user, const struct mailname *n
 	TRY(is_an_accounts(r, name, &taken));
 	*owns = !taken;
 	return OK;
+}
+
+/* ---- who is told ---- */
+
+/* 0: it is nobody's. */
+static err account_of(struct directory_role *r, const struct mailname *name, uint32_t *account)
+{
+	struct directory_match match;
+	struct directory_recipients behind = { .count = 0 };
+	TRY(directory_find(r->store, name, separator_of(r), &match));
+	if (match.kind == DIRECTORY_ALIAS) {
+		err e = directory_expand(r->store, &match.found, &behind);
+		if (failed(e) && e.code != ERR_LIMIT)
+			return e;
+	}
+	*account = match.kind == DIRECTORY_MAILBOX && !match.is_catch_all ? match.account
+		   : behind.count > 0                                     ? behind.account[0]
+									  : 0;
+	return OK;
+}
+
+err local_keeper(struct directory_role *r, str sender, uint32_t *account)
+{
+	char room[MAILNAME_MAX];
+	struct buf b = BUF_ON(room);
+	struct mailname name;
+	str domain = directory_first_domain(r->store);
+	*account = 0;
+	if (sender.n == 0 || domain.n == 0)
+		return OK;
+	if (!failed(mailname_parse(sender, NO_STR, &b, &name))) {
+		TRY(account_of(r, &name, account));
+		name.domain = str_eq_nocase(name.domain, local_domain(r)) ? domain : name.domain;
+		if (*account == 0)
+			TRY(account_of(r, &name, account));
+	}
+	if (*account == 0)
+		TRY(account_of(r, &(struct mailname){ S("root"), domain }, account));
+	return *account != 0 ? OK : postmaster_of(r, domain, account);
 }
 
 /* ---- how much ---- */

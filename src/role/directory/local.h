@@ -18,5 +18,9 @@ str local_address(const struct directory_role *r, uint32_t user, struct buf *roo
 /* The domain of the local users' addresses. */
 str local_domain(const struct directory_role *r);
 
+/* Who is told when mail of a local user with that sender cannot be delivered elsewhere: whose address the sender is, or who
+ * reads root's mail in the first domain, or its postmaster. 0: nobody, since the sender is null or there is no domain. */
+err local_keeper(struct directory_role *r, str sender, uint32_t *account);
+
 /* One more recipient on another server. False: too many within the hour. */
 bool local_may_send_outside(struct directory_role *r, uint32_t user);

@@ -227,6 +227,15 @@ static err refuse_relay(const struct wish *w)
 	return session_refuse_relay(s);
 }
 
+/* Nobody logged in whose account a notice could go to. */
+static err name_keeper(struct wish *w)
+{
+	const struct session *s = w->s;
+	if (s->kind != LINK_LOCAL)
+		return OK;
+	return local_keeper(s->role, s->transaction.sender, &w->recipient.keeper);
+}
+
 /* A local user's mail to another server. */
 static err grant_from_here(struct wish *w)
 {
@@ -236,7 +245,8 @@ static err grant_from_here(struct wish *w)
 	if (!local_may_send_outside(s->role, s->user))
 		return refuse(w, 452, S("4.7.1"), S("Too much mail to other servers within an hour"));
 	w->recipient.account = 0;
-	return grant(w, NULL);
+	err e = name_keeper(w);
+	return failed(e) ? not_now(w, e) : grant(w, NULL);
 }
 
 /* An address of another server. */
@@ -270,7 +280,8 @@ static err grant_inner(struct wish *w)
 		t->inner_max = v.size_max;
 	w->recipient.account = 0;
 	w->recipient.is_inner = true;
-	return grant(w, NULL);
+	err e = name_keeper(w);
+	return failed(e) ? not_now(w, e) : grant(w, NULL);
 }
 
 /* What a program of this machine addresses to the machine, as in root@mail.example.org, is meant for people here: of the

@@ -44,7 +44,7 @@ struct recipient {
 	const str *address; /* as the client named it; shared by all behind an alias */
 	str detail, orcpt;
 	uint8_t notify;
-	/* of a forward, see directory_queue.def; sender and mark are absent otherwise */
+	/* see directory_queue.def; but for the keeper they are of a forward, sender and mark absent otherwise */
 	uint32_t forward, keeper;
 	bool is_alone, is_consent;
 	str sender, mark;

@@ -14,7 +14,7 @@ enum {
 	SWEEP_MS = 5000,
 	RECIPIENTS_FIRST = 4,
 	RECIPIENTS_MAX = 65535,
-	ENVELOPE_BUDGET = 64 << 20,  /* of 65,535 recipients */
+	ENVELOPE_BUDGET = 64 << 20, /* of 65,535 recipients */
 	/* the trace fields of receiver_queue.def, a sender of 320, and the marks of forwards with their folding */
 	BEGINNING_ROOM = 4096 + 340 + MARKS_ROOM + MARKS_ROOM / 4,
 };
@@ -188,7 +188,7 @@ static err add_recipient(struct message *m, const struct msg_recipient *r, bool 
 		.detail = arena_copy(m->arena, r->detail),
 		.notify = (unsigned)r->notify,
 		.orcpt = arena_copy(m->arena, r->orcpt),
-		.state = r->account > 0             ? SPOOL_WAITING
+		.state = r->account > 0            ? SPOOL_WAITING
 			 : held && r->forward == 0 ? SPOOL_BRAKED
 						   : SPOOL_REMOTE,
 		.forward = (uint32_t)r->forward,
@@ -203,7 +203,7 @@ static err add_recipient(struct message *m, const struct msg_recipient *r, bool 
 	size_t at = str_find_last(to->address, '@');
 	if (r->account == 0)
 		to->domain = at != STR_NONE ? str_after(to->address, at + 1) : S("");
-	if (r->account > 0 || r->keeper > 0)
+	if (r->account > 0 || (r->forward > 0 && r->keeper > 0))
 		m->row.flags |= SPOOL_RETURN_PATH;
 	m->count++;
 	return arena_spent(m->arena) ? FAIL(LIMIT) : OK;

@@ -23,9 +23,14 @@ enum {
 
 /* ---- whether ---- */
 
-bool notice_is_allowed(const struct spool_message *about)
+uint32_t notice_account(const struct spool_message *about, uint32_t keeper)
 {
-	const bool is_ours = about->account > 0 || (about->flags & SPOOL_INSIDE) != 0;
+	return about->account > 0 ? about->account : about->local > 0 ? keeper : 0;
+}
+
+bool notice_is_allowed(const struct spool_message *about, uint32_t keeper)
+{
+	const bool is_ours = notice_account(about, keeper) > 0 || (about->flags & SPOOL_INSIDE) != 0;
 	return is_ours && about->sender.n > 0 && (about->flags & SPOOL_AUTOMATIC) == 0;
 }
 
@@ -298,10 +303,11 @@ static struct notice_quote quote_of(const struct notice *n, struct spool *spool,
 	return q;
 }
 
-static struct spool_recipient recipient_of(const struct spool_message *about)
+static struct spool_recipient recipient_of(const struct notice *n)
 {
-	const bool is_here = about->account > 0;
-	return (struct spool_recipient){ .account = about->account,
+	const struct spool_message *about = n->about;
+	const bool is_here = n->account > 0;
+	return (struct spool_recipient){ .account = n->account,
 		.address = about->sender,
 		.domain = is_here ? S("") : str_after(about->sender, str_find_last(about->sender, '@') + 1),
 		.is_inner = !is_here,
@@ -325,7 +331,7 @@ err notice_spool(const struct notice *n, struct spool *spool)
 	m.size = report.n;
 	if (!failed(e))
 		e = spool_add(spool, &m, buf_str(&report));
-	const struct spool_recipient to = recipient_of(n->about);
+	const struct spool_recipient to = recipient_of(n);
 	if (!failed(e))
 		e = spool_add_recipient(spool, m.id, &to);
 	arena_free(&a);

@@ -82,6 +82,7 @@ struct late {
 	struct notice_recipient recipient;
 	str domain;
 	unsigned position;
+	uint32_t account;
 };
 struct late_list {
 	struct sweep *sweep;
@@ -94,7 +95,8 @@ static err delayed_row(void *to, const struct spool_message *m, const struct spo
 	struct sweep *s = l->sweep;
 	s->delayed_after = (struct spool_place){ .message = m->id, .position = row->position };
 	s->delayed++;
-	if (row->noted || row->forward != 0 || !notice_is_allowed(m) || !notice_wanted(row->notify, NOTICE_DELAYED))
+	if (row->noted || row->forward != 0 || !notice_is_allowed(m, row->keeper) ||
+		!notice_wanted(row->notify, NOTICE_DELAYED))
 		return OK;
 	struct late *late = NEW(s->arena, struct late, 1);
 	if (late == NULL)
@@ -104,6 +106,7 @@ static err delayed_row(void *to, const struct spool_message *m, const struct spo
 	late->about.envid = arena_copy(s->arena, m->envid);
 	late->domain = arena_copy(s->arena, row->domain);
 	late->position = row->position;
+	late->account = notice_account(m, row->keeper);
 	late->recipient = (struct notice_recipient){ .address = arena_copy(s->arena, row->address),
 		.orcpt = arena_copy(s->arena, row->orcpt),
 		.why = copy_diagnosis(s->arena, &row->last) };
@@ -119,7 +122,7 @@ static void note_told(struct sweep *s, const struct late *late)
 	if (t == NULL)
 		return;
 	buf_hex(&name, late->about.number, SPOOL_NUMBER);
-	*t = (struct told){ s->told, late->about.account, buf_str(&name), late->about.sender, late->recipient.address,
+	*t = (struct told){ s->told, late->account, buf_str(&name), late->about.sender, late->recipient.address,
 		late->recipient.why.text, late->recipient.why.cause };
 	s->told = t;
 }
@@ -128,7 +131,9 @@ static void note_told(struct sweep *s, const struct late *late)
 static err tell(struct sweep *s, struct late **first, struct spool *spool)
 {
 	struct notice_recipient list[MOST];
-	struct notice n = { .kind = NOTICE_DELAYED, .about = &(*first)->about, .list = list };
+	struct notice n = {
+		.kind = NOTICE_DELAYED, .about = &(*first)->about, .account = (*first)->account, .list = list
+	};
 	n.hostname = s->r->q->service->conf->server.hostname;
 	n.retry_until = (*first)->about.received + s->retry_until;
 	struct late *l = *first;

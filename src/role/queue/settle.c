@@ -29,7 +29,8 @@ static void defer_unsaid(struct share *s)
  * who may not be told, the message is kept for a person to look at. An alarm that cannot be mailed raises no other. */
 static bool is_to_be_held(const struct spool_message *m, const struct share *s)
 {
-	return s->is_inner && s->kind == OUTCOME_FAILED && !notice_is_allowed(m) && (m->flags & SPOOL_OWN) == 0;
+	return s->is_inner && s->kind == OUTCOME_FAILED && !notice_is_allowed(m, s->keeper) &&
+	       (m->flags & SPOOL_OWN) == 0;
 }
 
 static void decide(struct remote *r, const struct parcel *p, struct share *s)
@@ -57,7 +58,7 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 		return spool_readdress(spool, id, s->position, s->detail, s->heirs, s->heirs_count);
 	if (s->kind == OUTCOME_DEFERRED)
 		return spool_remote_defer(spool, id, s->position, s->due, &s->why);
-	if (s->kind == OUTCOME_FAILED && s->keeper != 0)
+	if (s->kind == OUTCOME_FAILED && s->forward != 0 && s->keeper != 0)
 		return spool_remote_keep(spool, id, s->position);
 	if (s->is_held)
 		return spool_remote_hold(spool, id, s->position, &s->why);
@@ -67,9 +68,9 @@ static err run_share(struct parcel *p, const struct share *s, struct spool *spoo
 }
 
 /* Who wrote to an address knows nothing of where it is forwarded, and is told nothing of it. */
-static bool wants_notice(const struct share *s, enum notice_kind kind)
+static bool wants_notice(const struct spool_message *m, const struct share *s, enum notice_kind kind)
 {
-	if (s->forward != 0)
+	if (s->forward != 0 || !notice_is_allowed(m, s->keeper))
 		return false;
 	if (kind == NOTICE_FAILED)
 		return s->kind == OUTCOME_FAILED && notice_wanted(s->notify, kind);
@@ -82,9 +83,10 @@ static err run_notice(struct parcel *p, enum notice_kind kind, struct spool *spo
 	struct notice_recipient list[PARCEL_RECIPIENTS_MAX];
 	for (size_t i = 0; i < p->count; i++) {
 		const struct share *s = &p->shares[i];
-		if (wants_notice(s, kind))
-			list[n.count++] =
-				(struct notice_recipient){ s->address, s->orcpt, s->why, s->is_final, s->is_expired };
+		if (!wants_notice(n.about, s, kind))
+			continue;
+		n.account = notice_account(n.about, s->keeper); /* the same for all, since it is the sender's */
+		list[n.count++] = (struct notice_recipient){ s->address, s->orcpt, s->why, s->is_final, s->is_expired };
 	}
 	n.list = list;
 	n.hostname = p->message->q->service->conf->server.hostname;
@@ -96,7 +98,7 @@ static err run(struct job *j, struct spool *spool)
 {
 	struct parcel *p = (struct parcel *)j;
 	p->is_last = false;
-	if (!p->is_damaged && notice_is_allowed(&p->message->row)) {
+	if (!p->is_damaged) {
 		TRY(run_notice(p, NOTICE_FAILED, spool));
 		TRY(run_notice(p, NOTICE_SUCCESS, spool));
 	}
@@ -149,26 +151,23 @@ static void alarm_held(const struct parcel *p, const struct share *s)
 }
 
 /* N6 of the requirements: whoever keeps the server learns of each notice, and what to change. */
-static bool log_notices(const struct parcel *p)
+static void log_notices(struct remote *r, const struct parcel *p)
 {
-	bool any = false;
 	char room[NUMBER_TEXT];
 	const struct log log = message_log(p->message, room);
 	const struct spool_message *m = &p->message->row;
-	if (!notice_is_allowed(m))
-		return false;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct share *s = &p->shares[i];
 		unsigned cause = s->is_expired && s->why.cause == CAUSE_none ? CAUSE_expired : s->why.cause;
-		any |= wants_notice(s, NOTICE_SUCCESS);
-		if (!wants_notice(s, NOTICE_FAILED))
+		bool tells_failure = wants_notice(m, s, NOTICE_FAILED);
+		if (tells_failure || wants_notice(m, s, NOTICE_SUCCESS))
+			remote_notice_waits(r, notice_account(m, s->keeper), m->sender);
+		if (!tells_failure)
 			continue;
-		any = true;
 		LOG(&log, notice_made, F_TEXT("kind", S("failed")), F_ADDRESS("sender", m->sender),
 			F_ADDRESS("recipient", s->address), F_TEXT("cause", cause_word(cause)),
 			F_TEXT("reason", s->why.text), F_TEXT("advice", str_of(notice_advice(cause))));
 	}
-	return any;
 }
 
 static void note_forward(struct remote *r, const struct parcel *p, const struct share *s)
@@ -231,8 +230,7 @@ static void done(struct job *j)
 		for (size_t i = 0; i < p->count; i++)
 			if (p->shares[i].is_held)
 				alarm_held(p, &p->shares[i]);
-		if (log_notices(p))
-			remote_notice_waits(r, p->message->row.account, p->message->row.sender);
+		log_notices(r, p);
 		next_due(r, p);
 		if (p->is_owed)
 			sender_note(r, p->number);

@@ -27,7 +27,7 @@ enum spool_flag {
 	SPOOL_AUTOMATIC = 1 << 6, /* Auto-Submitted, a list's: never causes a notice */
 	SPOOL_GERMAN = 1 << 7,    /* notices to its sender are in German; otherwise English */
 	SPOOL_OWN = 1 << 8,       /* of this server itself: an alarm, a notice */
-	SPOOL_INSIDE = 1 << 9,    /* its sender has no account here, but a mailbox on an inner server: notices go there */
+	SPOOL_INSIDE = 1 << 9, /* its sender has no account here, but a mailbox on an inner server: notices go there */
 };
 
 /* Stored: never renumber. */
@@ -69,8 +69,10 @@ struct spool_recipient {
 	unsigned priority; /* SPOOL_REMOTE: the lower first */
 	bool is_inner;     /* SPOOL_REMOTE: its domain is ours, its mailbox on an inner server */
 	uint32_t forward;  /* by which it is sent there or came back; 0: none */
-	uint32_t keeper;   /* forwarded: the account that gets it when it cannot leave; 0: somebody has it */
-	str sender;        /* forwarded: the sender that it leaves with */
+	uint32_t
+		keeper; /* forwarded: the account that gets it when it cannot leave; 0: somebody has it. Otherwise, from a
+			    * local user: the account that notices go to; 0: nobody */
+	str sender;     /* forwarded: the sender that it leaves with */
 	/* Of the envelope, before it is stored: */
 	str mark;                  /* in the header, by which it is known when it comes again */
 	bool is_alone, is_consent; /* see ipc/directory_queue.def */

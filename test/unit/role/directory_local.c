@@ -216,6 +216,44 @@ static void test_recipients(void **state)
 	}
 }
 
+/* Who is told of mail that does not reach another server. Accounts: 1 postmaster, 2 anna. */
+static void test_keeper(void **state)
+{
+	(void)state;
+	static const struct {
+		uid_t user;
+		str sender;
+		const char *root; /* what root is an alias of, from here on */
+		unsigned want;
+	} cases[] = {
+		{ 1000, S("anna@mail.example.org"), NULL, 2 },    /* the machine's anna is that of the first domain */
+		{ 33, S("web-data@mail.example.org"), NULL, 1 },  /* nobody's: the postmaster */
+		{ 1001, S("info@example.org"), NULL, 2 },         /* an alias */
+		{ 0, S("anybody@anywhere.test"), NULL, 1 },       /* nobody outside, whatever root says */
+		{ 1000, S(""), NULL, 0 },                         /* RFC 5321 4.5.5 */
+		{ 33, S("web-data@mail.example.org"), "carl", 4 } /* root's mail has a reader */
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct msg_envelope e;
+		struct msg_recipient r;
+		static struct frame scratch;
+		err bad = OK;
+		if (cases[i].root != NULL)
+			do_alias(S("root"), str_of(cases[i].root), false);
+		struct channel c = local(cases[i].user);
+		check_verdict("mail", ask_mail(&c, cases[i].sender, 0), 250, "2.1.0");
+		check_verdict("rcpt", ask_rcpt(&c, S("out@elsewhere.net")), 250, "2.1.5");
+		check_verdict("data", ask_data(&c), 354, "");
+		turn();
+		check_err("envelope", msg_expect_envelope(&house.queue, &e), ERR_NONE);
+		str records = e.recipients;
+		assert_true(msg_next_recipient(&records, &scratch, &r, &bad));
+		if (r.keeper != cases[i].want)
+			fail_msg("%s: keeper %u, want %u", cases[i].sender.p, (unsigned)r.keeper, cases[i].want);
+		channel_close(&c);
+	}
+}
+
 static struct msg_verdict send_outside(uid_t user, str sender)
 {
 	struct channel c = local(user);
@@ -282,6 +320,7 @@ int main(void)
 		IN_HOUSE(test_one_domain, start_one_domain),
 		IN_HOUSE(test_own_domain, start_own_domain),
 		IN_HOUSE(test_recipients, start),
+		IN_HOUSE(test_keeper, start),
 		IN_HOUSE(test_limit, start),
 		IN_HOUSE(test_inside_only, start_one_domain),
 		IN_HOUSE(test_strangers, start),

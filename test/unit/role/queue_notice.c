@@ -127,6 +127,37 @@ static void test_who_gets_a_notice(void **state)
 	house_close();
 }
 
+/* A user of this machine has no login. Whom directory names for him is told, and gets nothing else. */
+static void test_local_user(void **state)
+{
+	static const struct envelope from_user = { 0, "web@host.test", 0, 0, { "bob@else.test" }, .local = 34,
+		.keeper = 7 };
+	static const struct envelope to_nobody = { 0, "web@host.test", 0, 0, { "bob@else.test" }, .local = 34 };
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	submit(&session, 1, &to_nobody, BODY);
+	hear_job(&j);
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	assert_true(is_noted(j.number));
+	assert_int_equal(waiting(), 0);
+	assert_int_equal(house.events[EV_notice_made], 0);
+	submit(&session, 2, &from_user, BODY);
+	hear_job(&j);
+	answer(&j, OUTCOME_FAILED, CAUSE_recipient, 550, S("5.1.1"));
+	mailbox_open(&anna, 7);
+	mailbox_fetch_all(&anna, true, NULL);
+	assert_int_equal(anna.got, 1);
+	if (!has(S("\r\nTo: <web@host.test>\r\n")) || !has(S("\r\nAction: failed\r\n")) ||
+		!has(S("\r\nSubject: x\r\n")))
+		fail_msg("not what was wanted:\n%.*s", ARG(anna.body));
+	wait_for(0);
+	assert_int_equal(house.events[EV_notice_made], 1);
+	house_close();
+}
+
 static void short_life(struct conf *conf)
 {
 	soon(conf);
@@ -175,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_notice_in_german, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_requires_tls, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_local_user, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

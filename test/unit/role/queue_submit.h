@@ -20,6 +20,8 @@ struct envelope {
 	const char *addresses[30];
 	bool automatic, held, inner, inside, requires_tls, tls_optional;
 	uint64_t inner_max;
+	uint64_t local;  /* plus 1 */
+	uint32_t keeper; /* of each recipient */
 };
 
 /* The code that the body is answered with. */
@@ -32,6 +34,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 		MUST(msg_add_recipient(&records, &house.scratch,
 			&(struct msg_recipient){ .address = str_of(from->addresses[i]),
 				.inner = from->inner,
+				.keeper = from->keeper,
 				.detail = S(""),
 				.notify = from->notify,
 				.orcpt = S("rfc822;orig@else.test") }));
@@ -40,6 +43,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 			.last = true,
 			.sender = str_of(from->sender),
 			.account = from->account,
+			.local = from->local,
 			.size_max = UINT32_MAX,
 			.inner_max = from->inner_max,
 			.inside = from->inside,
@@ -52,7 +56,7 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 	send_begin(session, n);
 	send_bytes(session, body);
 	send_end(session, body.n);
-	if (from->account > 0 || from->inside) {
+	if (from->account > 0 || from->local > 0 || from->inside) {
 		struct msg_judge j;
 		MUST(msg_expect_judge(&house.filter, &j));
 		fd_close(&j.body);
@@ -75,11 +79,11 @@ __attribute__((unused)) static const struct envelope to_bob = { 7, "anna@ours.te
 __attribute__((unused)) static const struct envelope from_nobody = { 0, "stranger@other.test", 0, 0,
 	{ "bob@else.test", NULL } };
 
-/* Lines of the answer to a command. A refusal counts as none. */
 /* The lines that the last command() was answered with. */
 static char shown_room[8192];
 static struct buf shown = BUF_ON(shown_room);
 
+/* Lines of the answer to a command. A refusal counts as none. */
 __attribute__((unused)) static unsigned command(const char *verb, const char *word)
 {
 	char room[200];
