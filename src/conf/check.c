@@ -249,6 +249,22 @@ static const char *route_objection(const struct conf_entry *e)
 	return "a route has host, port, protocol, tls, auth, helo, bind and rate";
 }
 
+/* What goes by the DNS goes to its port and by SMTP, and to servers that anybody may run. NULL: it may stand there. */
+static const char *route_contradiction(const struct conf_map *table, const struct conf_entry *e)
+{
+	const bool lmtp = str_eq(e->key, S("protocol")) && str_eq(e->value, S("lmtp"));
+	const str *port = conf_map_find(table, e->name, S("port"));
+	if (lmtp && port != NULL && str_eq(*port, S("25")))
+		return "LMTP is not spoken at port 25 (RFC 2033 5)";
+	if (conf_map_find(table, e->name, S("host")) != NULL)
+		return NULL;
+	if (lmtp)
+		return "LMTP needs a host";
+	if (str_eq(e->key, S("auth")))
+		return "auth needs a host, or whoever the DNS names would get the password";
+	return str_eq(e->key, S("port")) ? "port needs a host" : NULL;
+}
+
 static void check_routes(struct check *c)
 {
 	const struct conf_map *table = &c->conf->routes.table;
@@ -257,9 +273,8 @@ static void check_routes(struct check *c)
 		const char *why = route_objection(e);
 		if (!is_domain(e->name) && !str_eq(e->name, S("*")))
 			why = "a route is for a domain, or for * (all others)";
-		if (str_eq(e->key, S("protocol")) && str_eq(e->value, S("lmtp")) &&
-			conf_map_find(table, e->name, S("host")) == NULL)
-			why = "LMTP needs a host";
+		else if (why == NULL)
+			why = route_contradiction(table, e);
 		if (why != NULL)
 			complain(c, "routes", "table", "%.*s: %s", ARG(e->name), why);
 	}

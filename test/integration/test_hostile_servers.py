@@ -226,7 +226,7 @@ def routes(servers):
     words = []
     for name, (_, _, _, way) in CASES.items():
         tls, *protocol = way.split()
-        words += [f"{name}.test/host={servers.host(name)}", f"{name}.test/tls={tls}", *(f"{name}.test/protocol={p}" for p in protocol)]
+        words += [f"{name}.test/host={servers.host(name)}", f"{name}.test/tls={tls}", *(f"{name}.test/protocol={p} {name}.test/port={servers.port}" for p in protocol)]
     return "routes.table=" + " ".join(words)
 
 

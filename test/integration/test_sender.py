@@ -96,7 +96,9 @@ def test_route_test(certificates):
         refused = server.command("route", "test", "no domain", check=False)
         assert refused.returncode == 1 and "not a domain" in refused.stderr
         postfix.wait_for("disconnect from")
-    with siegel(routes(postfix.port)) as server:
+    lmtp = " lmtp.test/host=127.0.0.1 lmtp.test/protocol=lmtp lmtp.test/tls=none"
+    with siegel(routes(postfix.port) + lmtp) as server:
+        assert [host["port"] for host in server.objects("route", "test", "lmtp.test") if "port" in host] == [24]
         assert server.objects("route", "test", "remote.test", "--connect")[-1]["cause"] == "unreachable"
 
 

@@ -9,7 +9,7 @@
 #include "role/sender/sender.h"
 #include "trust/reach.h"
 
-enum { ANSWER_MS = 20000, ANSWER_BUDGET = 1 << 20, NAME_ROOM = 300, LOOKUP_BUDGET = 4096 };
+enum { ANSWER_MS = 20000, ANSWER_BUDGET = 1 << 20, NAME_ROOM = 300, LOOKUP_BUDGET = 4096, LMTP_PORT = 24 };
 
 /* A question that is open; h is NULL for that of the hosts. */
 struct lookup {
@@ -152,7 +152,7 @@ void lookup_hosts(struct destination *d)
 	const struct route *r = d->route;
 	const uint16_t port = (uint16_t)d->sender->conf->sender.smtp_port;
 	if (r != NULL && r->host.n > 0) {
-		one_host(d, r->host, r->port != 0 ? r->port : port, true);
+		one_host(d, r->host, r->port != 0 ? r->port : r->lmtp ? LMTP_PORT : port, true);
 		destination_go_on(d);
 	} else if (str_starts(d->name, S("["))) {
 		one_host(d, d->name, port, false);

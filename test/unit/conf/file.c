@@ -34,6 +34,10 @@ static const struct {
 	{ HOST "relay:\n  relay_networks:\n", NULL, "" },
 	{ HOST "resolver:\n  stub:\n    a.test: [127.0.0.1@53, 2001:db8::1]\n    b.test: ::1\n  forward: [2001:db8::1]\n", NULL, "" },
 	{ HOST "resolver:\n  stub: {}\n", NULL, "" },
+	{ HOST "routes: {a.test: {auth: x, port: 26}, b.test: {host: c.test, port: 25, protocol: lmtp}, d.test: {host: e.test, port: 25, auth: x}}\n", NULL,
+		"f:2: routes.table: a.test: auth needs a host, or whoever the DNS names would get the password\n"
+		"f:2: routes.table: a.test: port needs a host\n"
+		"f:2: routes.table: b.test: LMTP is not spoken at port 25 (RFC 2033 5)\n" },
 	{ HOST "routes: {remote.test: {host: 192.0.2.1, port: 24, protocol: lmtp, tls: none, auth: x}, '*': {host: smart.test}}\n", NULL, "" },
 	{ HOST "routes:\n  a.test: {tls: encrypt, rate: 60}\n", NULL, "" },
 	{ HOST "routes: {a.test: {rate: 0}, b.test: {rate: 60000}, c.test: {rate: 60001}, d.test: {rate: x}}\n", NULL,

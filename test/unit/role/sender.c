@@ -252,7 +252,9 @@ static void give_logins(struct service *s)
 static void test_logins(void **state)
 {
 	static const struct wish usual = { 0 };
-	static const char *const settings[] = { "routes.table=remote.test/auth=inner remote.test/tls=none", NULL };
+	static const char *const settings[] = {
+		"routes.table=remote.test/host=mx.remote.test remote.test/auth=inner remote.test/tls=none", NULL
+	};
 	static const struct {
 		const char *logins, *script;
 		enum outcome_kind kind;
