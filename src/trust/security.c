@@ -80,10 +80,12 @@ static struct security raised(const struct security_facts *f, struct security s)
 	return s;
 }
 
-/* RFC 8689 4.2.2: policies are followed where they can be, "but do not fail if this is unsuccessful". */
+/* RFC 8689 4.2.2: a policy "published by the recipient domain" is followed where it can be, "but do not fail if this is
+ * unsuccessful". What the administrator demands is no such policy: whoever may write a header field must not be able to send a
+ * route's password, or other people's mail, to whoever sits between. */
 static struct security lowered(struct security s)
 {
-	if (s.action <= ACTION_MAY)
+	if (s.action <= ACTION_MAY || s.source == SOURCE_SETTING)
 		return s;
 	return decided(ACTION_MAY, SOURCE_MESSAGE, "the message asks to be delivered without regard to TLS");
 }

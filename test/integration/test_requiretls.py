@@ -83,7 +83,7 @@ def _world(tmp_path_factory):
         inner.account("kx-bert", "bert@inner.test")
         ways = {"inner.test": ("127.0.0.1", inner.port("smtp"), "may"), "postfix.test": ("127.0.0.1", postfix.port, "may"),
                 "keeps.test": (servers.host("keeps"), servers.port, "may"), "stranger.test": (servers.host("stranger"), servers.port, "may"),
-                "open.test": (servers.host("open"), servers.port, "encrypt")}
+                "open.test": (servers.host("open"), servers.port, "encrypt"), "plain.test": (servers.host("open"), servers.port, "may")}
         table = " ".join(f"{name}/host={host} {name}/port={port} {name}/tls={tls}" for name, (host, port, tls) in ways.items())
         settings = ["queue.retry_first=1s", "queue.retry_max=1s", f"routes.table={table}", f"sender.ca_extra={certificates.folder}/ca.pem"]
         with Server(settings=settings, expected_events=("alarm",)) as server:
@@ -149,13 +149,14 @@ def test_delivered_here(world):
     assert b"Subject: demands-here\r\n" in mail
 
 
-def test_rather_without_tls(world):
-    """The route demands TLS of a server that has none: what says "TLS-Required: No" goes, unless the envelope demands it."""
+def test_the_route_stands(world):
+    """It demands TLS of a server that has none, and what says "TLS-Required: No" waits, too (RFC 8689 4.2.2 speaks of what the
+    recipient's domain has published). What has no such demand goes, unless the envelope has one."""
     send(world, "a@open.test", "no-matter", header="TLS-Required: No\r\n")
-    assert outcome(world, "a@open.test")["event"] == "message_relayed"
-    send(world, "b@open.test", "matters", " REQUIRETLS", "TLS-Required: No\r\n")
-    got = outcome(world, "b@open.test")
+    assert outcome(world, "a@open.test")["event"] == "message_deferred"
+    send(world, "a@plain.test", "no-matter-there", header="TLS-Required: No\r\n")
+    assert outcome(world, "a@plain.test")["event"] == "message_relayed"
+    send(world, "b@plain.test", "matters", " REQUIRETLS", "TLS-Required: No\r\n")
+    got = outcome(world, "b@plain.test")
     assert (got["event"], got["cause"]) == ("message_failed", "tls-failed"), got
-    send(world, "c@open.test", "usual")
-    assert outcome(world, "c@open.test")["event"] == "message_deferred"
-    assert world.servers.taken["open"] == ["no-matter"]
+    assert world.servers.taken["open"] == ["no-matter-there"]

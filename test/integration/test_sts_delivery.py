@@ -58,6 +58,7 @@ CASES = {
     "changes": ("enforce", OWN, ["self"], True, "refused", "sts", "certificate-not-trusted"),
     "kept": ("enforce", OWN, ["good"], True, None, None, None),
     "held-back": ("enforce", OWN, ["good"], True, None, None, None),
+    "no-matter": ("enforce", OTHER, ["none"], True, None, None, None),
     "silent": ("enforce", OTHER, ["self"], True, None, None, None),
 }
 # Policies that cannot be had: how reports call that, and a word of the reason (RFC 8460 4.3.2.2). The mail goes as if there were none.
@@ -111,12 +112,12 @@ class World:
     def __init__(self, server, postfix, dns, web):
         self.server, self.postfix, self.dns, self.web = server, postfix, dns, web
 
-    def send(self, *domains):
+    def send(self, *domains, header=b""):
         client = Smtp.to(self.server, "submissions")
         assert client.login("kx-anna", PASSWORD).code == 235
         for domain in domains:
             assert client.envelope("anna@example.test", f"you@{domain}").code == 250
-            assert client.data(MESSAGE).code == 250
+            assert client.data(header + MESSAGE).code == 250
 
     def entries(self, domain, *events):
         return [e for e in self.server.log() if e["event"] in events and e["destination"] == domain]
@@ -321,6 +322,15 @@ def test_kept(world):
     assert world.wait("kept.right.test")[0] == "refused" and not world.taken("kept.right.test")
     assert world.entries("kept.right.test", "policy_not_known")[0]["policy"] == "kept"
     assert "does not name" in world.entries("kept.right.test", "policy_broken")[0]["reason"]
+
+
+def test_rather_without_tls(world):
+    """What says so goes, though the policy names another host, and this one has no TLS (RFC 8689 4.2.2)."""
+    world.send("no-matter.right.test", header=b"TLS-Required: No\r\n")
+    assert world.wait("no-matter.right.test")[0] == "plain"
+    world.postfix.wait_for("to=<you@no-matter.right.test>", 60)
+    world.send("no-matter.right.test")
+    assert world.wait("no-matter.right.test", 1)[0] == "refused"
 
 
 def test_silent_ledger(world):

@@ -42,6 +42,9 @@ static const struct { const char *name; struct security_facts facts; enum securi
 	{ "TLS-Required: No, DANE",   { DELIVER, .dane = DANE_VERIFY },          ACTION_MAY,     SOURCE_MESSAGE, 0, 0, 0 },
 	{ "TLS-Required: No, bogus DANE", { DELIVER, .dane = DANE_AVOID },       ACTION_MAY,     SOURCE_MESSAGE, 0, 0, 0 },
 	{ "TLS-Required: No, MTA-STS", { DELIVER, ENFORCE },                     ACTION_MAY,     SOURCE_MESSAGE, 0, 0, 0 },
+	{ "TLS-Required: No, encrypt", { DELIVER, .setting = SECURITY_ENCRYPT }, ACTION_ENCRYPT, SOURCE_SETTING, 0, 0, 0 },
+	{ "TLS-Required: No, verify", { DELIVER, .setting = SECURITY_VERIFY },   ACTION_VERIFY,  SOURCE_SETTING, 0, 0, 0 },
+	{ "TLS-Required: No, dane",   { DELIVER, .setting = SECURITY_DANE },     ACTION_AVOID,   SOURCE_SETTING, 0, 0, 0 },
 	{ "TLS-Required: No, none",   { DELIVER, .setting = SECURITY_NONE },     ACTION_PLAIN,   SOURCE_SETTING, 0, 0, 0 },
 };
 /* clang-format on */
