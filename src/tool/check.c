@@ -151,6 +151,21 @@ static void check_logins(struct check *c)
 	}
 }
 
+/* A password is for one server: who has not proved that he is that one may be anybody. */
+static void check_passwords(struct check *c)
+{
+	const struct conf_map *table = &c->conf.routes.table;
+	for (size_t i = 0; i < table->count; i++) {
+		const struct conf_entry *e = &table->items[i];
+		const str *tls = conf_map_find(table, e->name, S("tls"));
+		if (str_eq(e->key, S("auth")) &&
+			(tls == NULL || (!str_eq(*tls, S("verify")) && !str_eq(*tls, S("dane")))))
+			finding(&c->found, "warning", "routes",
+				"the password for %.*s goes to whoever answers at its host: set tls to verify or dane",
+				ARG(e->name));
+	}
+}
+
 /* ---- ports and neighbours ---- */
 
 /* Who is in the way, for each port that is needed. */
@@ -311,6 +326,7 @@ int run_check(const struct call *call)
 	check_space(c);
 	check_named_files(c);
 	check_logins(c);
+	check_passwords(c);
 	check_ports(c);
 	check_neighbours(c);
 	check_decisions(c);

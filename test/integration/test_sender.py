@@ -129,6 +129,9 @@ def test_login_that_is_missing():
             assert "chmod 600" in check(server)["route-logins"][1]
             logins.chmod(0o600)
             assert "route-logins" not in check(server)
+            assert "password for remote.test" in check(server)["routes"][1]
+            server.settings[-2:] = [routes(postfix.port, tls="verify", auth="inner"), server.settings[-1]]
+            assert "routes" not in check(server)
             assert "to=<you@remote.test>" not in postfix.log_text()
 
 
