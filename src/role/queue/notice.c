@@ -2,8 +2,10 @@
 #include "role/queue/notice.h"
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "ipc/cause.h"
 #include "os/clock.h"
 #include "os/fd.h"
@@ -14,10 +16,13 @@
 #include "store/spool/file.h"
 
 enum {
+	SUBJECT_MAX = 200, /* a longer one is not named in ours */
+	ID_MAX = 250,
 	WHOLE_MAX = 96 << 10,  /* larger messages are quoted by their header */
 	HEADER_MAX = 32 << 10, /* what is behind that is not quoted */
 	REPORT_ROOM = 320 << 10,
 	REPORT_BUDGET = 1 << 20,
+	FIELDS_BUDGET = 4096,
 	TOKEN_BYTES = 16,
 };
 
@@ -72,19 +77,19 @@ struct frame_words {
 /* clang-format off */
 static const struct frame_words frames[] = {
 	[NOTICE_FAILED] = {
-		"Not delivered: your message", "Nicht zugestellt: Ihre Nachricht",
+		"Not delivered", "Nicht zugestellt",
 		"Your message did not reach everybody. It was not delivered to:",
 		"Ihre Nachricht ist nicht bei allen angekommen. Sie wurde nicht zugestellt an:",
 		"For these recipients it will not be tried again.",
 		"Für diese Empfänger wird es nicht noch einmal versucht.", "failed" },
 	[NOTICE_DELAYED] = {
-		"Delayed: your message", "Verzögert: Ihre Nachricht",
+		"Delayed", "Verzögert",
 		"Your message has not reached these recipients yet:",
 		"Ihre Nachricht ist bei diesen Empfängern noch nicht angekommen:",
 		"It is still being tried. You need not do anything.",
 		"Es wird weiter versucht. Sie müssen nichts tun.", "delayed" },
 	[NOTICE_SUCCESS] = {
-		"Delivered: your message", "Zugestellt: Ihre Nachricht",
+		"Delivered", "Zugestellt",
 		"You asked to be told. Your message has reached these recipients' servers:",
 		"Sie wollten es wissen. Ihre Nachricht hat die Server dieser Empfänger erreicht:",
 		"Whether it was read nobody can say.",
@@ -129,31 +134,87 @@ static str domain_of(str address) { return str_after(address, str_find_last(addr
 
 /* ---- the parts ---- */
 
-static void write_header(const struct notice *n, int64_t now, str token, struct buf *b)
+/* A field of the message on one line, if it is short printable ASCII as it must be to stand in ours; or absent. */
+static str quoted_field(const struct notice_quote *q, str name, size_t most, struct arena *a)
+{
+	struct mime_field field;
+	if (failed(mime_field_find(str_slice(q->text, 0, mime_header_size(q->text)), name, &field)) ||
+		field.value.n > 2 * most)
+		return NO_STR;
+	str value = str_trim(mime_unfold(a, field.value));
+	for (size_t i = 0; i < value.n; i++)
+		if ((value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] >= 0x7f)
+			return NO_STR;
+	return value.n > 0 && value.n <= most ? value : NO_STR;
+}
+
+/* Which message it is about: its subject, unless what it says must not leave without protection. */
+static void write_subject(const struct notice *n, str subject, struct buf *b)
 {
 	const struct frame_words *w = &frames[n->kind];
+	const char *what = is_german(n) ? w->subject_de : w->subject;
+	bool is_quoted = subject.n > 0 && (n->about->flags & SPOOL_REQUIRETLS) == 0;
+	buf_add(b, S("Subject: "));
+	if (is_ascii(str_of(what))) {
+		buf_addf(b, "%s: ", what);
+	} else {
+		buf_add(b, S("=?utf-8?q?"));
+		for (const char *p = what; *p != '\0'; p++)
+			if ((unsigned char)*p >= 0x80)
+				buf_addf(b, "=%02X", (unsigned char)*p);
+			else
+				buf_byte(b, *p);
+		buf_add(b, S(":?=\r\n "));
+	}
+	str otherwise = is_german(n) ? S("Ihre Nachricht") : S("your message");
+	buf_add(b, is_quoted ? subject : otherwise);
+	buf_add(b, S("\r\n"));
+}
+
+/* RFC 3834 3.1.5, 3.1.6 */
+static void write_thread(str id, struct buf *b)
+{
+	if (!str_starts(id, S("<")) || !str_ends(id, S(">")) || str_find(id, ' ') != STR_NONE ||
+		str_find(id, '\t') != STR_NONE)
+		return;
+	buf_addf(b, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", ARG(id), ARG(id));
+}
+
+static void write_header(const struct notice *n, const struct notice_quote *q, int64_t now, str token, struct buf *b)
+{
+	struct arena *a = arena_new("fields", FIELDS_BUDGET);
+	if (n->account > 0) /* RFC 5321 4.4; one for an inner server has it there */
+		buf_add(b, S("Return-Path: <>\r\n"));
 	add_date(b, "Date", now);
 	buf_addf(b, "From: Siegel <postmaster@%.*s>\r\nTo: <%.*s>\r\n", ARG(domain_of(n->about->sender)),
 		ARG(n->about->sender));
-	buf_addf(b, "Message-ID: <%.*s@%.*s>\r\nSubject: %s\r\n", ARG(token), ARG(n->hostname),
-		is_german(n) ? "=?utf-8?q?" : w->subject);
-	b->n -= is_german(n) ? 2 : 0;
-	if (is_german(n)) {
-		for (const char *p = w->subject_de; *p != '\0'; p++) {
-			unsigned char c = (unsigned char)*p;
-			if (c == ' ')
-				buf_byte(b, '_');
-			else if (c >= 0x80)
-				buf_addf(b, "=%02X", c);
-			else
-				buf_byte(b, *p);
-		}
-		buf_add(b, S("?=\r\n"));
-	}
+	buf_addf(b, "Message-ID: <%.*s@%.*s>\r\n", ARG(token), ARG(n->hostname));
+	write_thread(quoted_field(q, S("Message-ID"), ID_MAX, a), b);
+	write_subject(n, quoted_field(q, S("Subject"), SUBJECT_MAX, a), b);
+	arena_free(&a);
 	/* RFC 3834 5: nobody's machine may answer. */
 	buf_add(b, S("Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"));
 	buf_addf(b, "Content-Type: multipart/report; report-type=%s;\r\n boundary=\"%.*s\"\r\n\r\n",
 		is_global(n) ? "global-delivery-status" : "delivery-status", ARG(token));
+}
+
+/* What the server said. The status without a subject is ours: that server gave none. */
+static void add_reply(struct buf *b, const struct spool_diagnosis *why)
+{
+	if (why->code > 0)
+		buf_addf(b, "%u ", why->code);
+	if (why->code > 0 && !str_ends(why->status, S(".0.0")))
+		buf_addf(b, "%.*s ", ARG(why->status));
+	add_printable(b, why->text);
+}
+
+/* RFC 3464 9.3: an address stands in brackets. */
+static void add_mta(struct buf *b, str host)
+{
+	struct address address;
+	bool is_address = !failed(address_parse(host, &address));
+	buf_addf(b, "Remote-MTA: dns; %s%s%.*s%s\r\n", is_address ? "[" : "",
+		is_address && !address_is_v4(&address) ? "IPv6:" : "", ARG(host), is_address ? "]" : "");
 }
 
 static void write_recipient(const struct notice *n, const struct notice_recipient *r, struct buf *b)
@@ -168,12 +229,23 @@ static void write_recipient(const struct notice *n, const struct notice_recipien
 	if (r->why.host.n > 0 && r->why.text.n > 0) {
 		buf_addf(b, is_german(n) ? "    Worte des Servers %.*s: " : "    Words of the server %.*s: ",
 			ARG(r->why.host));
-		if (r->why.code > 0)
-			buf_addf(b, "%u %.*s ", r->why.code, ARG(r->why.status));
-		add_printable(b, r->why.text);
+		add_reply(b, &r->why);
 		buf_add(b, S("\r\n"));
 	}
 	buf_add(b, S("\r\n"));
+}
+
+/* Until when, so that nobody has to guess. */
+static void write_until(const struct notice *n, struct buf *b)
+{
+	char text[40];
+	struct tm t;
+	time_t seconds = (time_t)(n->retry_until / 1000);
+	if (n->kind != NOTICE_DELAYED || gmtime_r(&seconds, &t) == NULL)
+		return;
+	size_t length = strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &t);
+	buf_addf(b, is_german(n) ? "Aufgegeben wird erst nach dem %.*s.\r\n" : "It is given up only after %.*s.\r\n",
+		(int)length, text);
 }
 
 static void write_explanation(const struct notice *n, str token, struct buf *b)
@@ -184,7 +256,8 @@ static void write_explanation(const struct notice *n, str token, struct buf *b)
 	buf_addf(b, "%s\r\n\r\n", is_german(n) ? w->opening_de : w->opening);
 	for (size_t i = 0; i < n->count; i++)
 		write_recipient(n, &n->list[i], b);
-	buf_addf(b, "\r\n%s\r\n", is_german(n) ? w->closing_de : w->closing);
+	buf_addf(b, n->kind == NOTICE_SUCCESS ? "\r\n%s\r\n" : "%s\r\n", is_german(n) ? w->closing_de : w->closing);
+	write_until(n, b);
 	buf_addf(b, is_german(n) ? "\r\nDer Mailserver %.*s\r\n\r\n" : "\r\nThe mail server %.*s\r\n\r\n",
 		ARG(n->hostname));
 }
@@ -217,10 +290,10 @@ static void write_status_of(const struct notice *n, const struct notice_recipien
 		ARG(r->address), action_of(n, r));
 	write_status(n, r, b);
 	if (r->why.host.n > 0)
-		buf_addf(b, "Remote-MTA: dns; %.*s\r\n", ARG(r->why.host));
+		add_mta(b, r->why.host);
 	if (r->why.code > 0) {
-		buf_addf(b, "Diagnostic-Code: smtp; %u %.*s ", r->why.code, ARG(r->why.status));
-		add_printable(b, r->why.text);
+		buf_add(b, S("Diagnostic-Code: smtp; "));
+		add_reply(b, &r->why);
 		buf_add(b, S("\r\n"));
 	}
 	add_date(b, "Last-Attempt-Date", now);
@@ -257,7 +330,7 @@ static void write_quote(const struct notice *n, const struct notice_quote *q, st
 
 err notice_write(const struct notice *n, const struct notice_quote *quote, int64_t now, str token, struct buf *out)
 {
-	write_header(n, now, token, out);
+	write_header(n, quote, now, token, out);
 	write_explanation(n, token, out);
 	write_statuses(n, now, token, out);
 	write_quote(n, quote, token, out);

@@ -2,6 +2,8 @@
 /* Who is told what became of a message, and who is not. */
 #include "queue_sender.h"
 
+#include "role/queue/notice.h"
+
 static bool has(str text) { return str_find_str(anna.body, text) != STR_NONE; }
 
 static void test_notice(void **state)
@@ -21,10 +23,13 @@ static void test_notice(void **state)
 		"report-type=delivery-status", "\r\nFinal-Recipient: rfc822; bob@else.test\r\n",
 		"\r\nOriginal-Recipient: rfc822;orig@else.test\r\n", "\r\nAction: failed\r\nStatus: 5.1.1\r\n",
 		"\r\nRemote-MTA: dns; mx.else.test\r\n", "\r\nDiagnostic-Code: smtp; 550 5.1.1 words of theirs\r\n",
-		"\r\nOriginal-Envelope-Id: QQ314\r\n", "no such mailbox", "\r\nSubject: x\r\n" };
+		"\r\nOriginal-Envelope-Id: QQ314\r\n", "no such mailbox", "\r\nSubject: x\r\n",
+		"\r\nSubject: Not delivered: x\r\n" };
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		if (!has(str_of(wanted[i])))
 			fail_msg("the notice has no \"%s\":\n%.*s", wanted[i], ARG(anna.body));
+	if (!str_starts(anna.body, S("Return-Path: <>\r\nDate: ")))
+		fail_msg("RFC 5321 4.4:\n%.*s", ARG(anna.body));
 	if (has(S("hello")))
 		fail_msg("the body was quoted although it was not asked for");
 	wait_for(0);
@@ -45,9 +50,8 @@ static void test_notice_in_german(void **state)
 	answer(&j, OUTCOME_FAILED, CAUSE_full, 552, S("5.2.2"));
 	mailbox_open(&anna, 8);
 	mailbox_fetch_all(&anna, true, NULL);
-	if (!has(S("\r\nSubject: =?utf-8?q?Nicht_zugestellt:_Ihre_Nachricht?=\r\n")) ||
-		!has(S("Das Postfach des Empf")) || !has(S("\r\nContent-Type: message/rfc822\r\n")) ||
-		!has(S("\r\n\r\nhello\r\n")))
+	if (!has(S("\r\nSubject: Nicht zugestellt: x\r\n")) || !has(S("Das Postfach des Empf")) ||
+		!has(S("\r\nContent-Type: message/rfc822\r\n")) || !has(S("\r\n\r\nhello\r\n")))
 		fail_msg("not what was wanted:\n%.*s", ARG(anna.body));
 	house_close();
 }
@@ -125,6 +129,66 @@ static void test_who_gets_a_notice(void **state)
 			fail_msg("%s: %u notices wait, want %u", cases[i].name, waiting(), want);
 	}
 	house_close();
+}
+
+/* What is taken over from the message and from the server's words, and what is not. */
+static void test_fields(void **state)
+{
+	static const struct {
+		const char *name, *header;
+		enum notice_kind kind;
+		unsigned flags;
+		const char *host, *status, *text, *want, *want_not;
+	} cases[] = {
+		{ "folded", "Subject: a\r\n b\r\n\r\n", 0, 0, "", "5.1.1", "no", "\r\nSubject: Not delivered: a b\r\n",
+			NULL },
+		{ "encoded", "subject:=?utf-8?q?=C3=A4?=\r\n\r\n", 0, SPOOL_GERMAN, "", "5.1.1", "no",
+			"\r\nSubject: Nicht zugestellt: =?utf-8?q?=C3=A4?=\r\n", NULL },
+		{ "8-bit", "Subject: \xc3\xa4\r\n\r\n", 0, 0, "", "5.1.1", "no",
+			"\r\nSubject: Not delivered: your message\r\n", NULL },
+		{ "none", "From: x\r\n\r\nSubject: body\r\n", 0, SPOOL_GERMAN, "", "5.1.1", "no",
+			"\r\nSubject: Nicht zugestellt: Ihre Nachricht\r\n", NULL },
+		{ "REQUIRETLS", "Subject: secret\r\n\r\n", 0, SPOOL_REQUIRETLS, "", "5.1.1", "no",
+			"\r\nSubject: Not delivered: your message\r\n", NULL },
+		{ "delayed", "Subject: x\r\n\r\n", NOTICE_DELAYED, SPOOL_GERMAN, "", "4.1.1", "no",
+			"\r\nSubject: =?utf-8?q?Verz=C3=B6gert:?=\r\n x\r\n", NULL },
+		{ "until", "Subject: x\r\n\r\n", NOTICE_DELAYED, 0, "", "4.1.1", "no",
+			"\r\nIt is given up only after 2026-12-01 10:40 UTC.\r\n", NULL },
+		{ "thread", "Message-ID: <a@b>\r\n\r\n", 0, 0, "", "5.1.1", "no",
+			"\r\nIn-Reply-To: <a@b>\r\nReferences: <a@b>\r\n", NULL },
+		{ "odd id", "Message-ID: <a@b> <c@d>\r\n\r\n", 0, 0, "", "5.1.1", "no", "Subject: ", "In-Reply-To" },
+		{ "name", "\r\n", 0, 0, "mx.else.test", "5.1.1", "no", "\r\nRemote-MTA: dns; mx.else.test\r\n", NULL },
+		{ "address", "\r\n", 0, 0, "192.0.2.1", "5.1.1", "no", "\r\nRemote-MTA: dns; [192.0.2.1]\r\n", NULL },
+		{ "long address", "\r\n", 0, 0, "2001:db8::1", "5.1.1", "no",
+			"\r\nRemote-MTA: dns; [IPv6:2001:db8::1]\r\n", NULL },
+		{ "their status", "\r\n", 0, 0, "m", "5.7.1", "go \x1b\xff",
+			"\r\nDiagnostic-Code: smtp; 550 5.7.1 go ??\r\n", NULL },
+		{ "our status", "\r\n", 0, 0, "m", "5.0.0", "go", "\r\nDiagnostic-Code: smtp; 550 go\r\n", NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		static char room[20000];
+		struct buf b = BUF_ON(room);
+		const struct spool_message about = {
+			.account = 7, .sender = S("anna@ours.test"), .flags = cases[i].flags
+		};
+		const struct notice_recipient to = { .address = S("bob@else.test"),
+			.why = { CAUSE_refused, 550, str_of(cases[i].status), str_of(cases[i].text),
+				str_of(cases[i].host) } };
+		const struct notice n = { .kind = cases[i].kind,
+			.about = &about,
+			.account = 7,
+			.list = &to,
+			.count = 1,
+			.hostname = S("mail.ours.test"),
+			.retry_until = INT64_C(1796121600000) };
+		const struct notice_quote q = { .text = str_of(cases[i].header) };
+		MUST(notice_write(&n, &q, 0, S("token"), &b));
+		if (str_find_str(buf_str(&b), str_of(cases[i].want)) == STR_NONE)
+			fail_msg("%s: no \"%s\" in\n%.*s", cases[i].name, cases[i].want, ARG(buf_str(&b)));
+		if (cases[i].want_not != NULL && str_find_str(buf_str(&b), str_of(cases[i].want_not)) != STR_NONE)
+			fail_msg("%s: \"%s\" in\n%.*s", cases[i].name, cases[i].want_not, ARG(buf_str(&b)));
+	}
 }
 
 /* A user of this machine has no login. Whom directory names for him is told, and gets nothing else. */
@@ -206,6 +270,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_notice_in_german, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_requires_tls, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
+		cmocka_unit_test(test_fields),
 		cmocka_unit_test_setup_teardown(test_local_user, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
 	};
