@@ -138,6 +138,26 @@ def test_who_is_told_when_it_fails(server):
         assert notice["sender"] == "shop@example.test" and sink.copies == []
 
 
+def test_who_asks_is_told_of_a_delivery(server):
+    """RFC 3461 5.2.3, but only to who logged in: a stranger who asks the same is told nothing, here or there."""
+    for service, sender, subject in (("smtp", "stranger@elsewhere.test", "mark-strange"), ("submissions", "anna@example.test", "mark-told")):
+        client = Smtp.to(server, service)
+        if service == "submissions":
+            assert not client.login("kx-anna", PASSWORD).refused
+        assert not client.command(f"MAIL FROM:<{sender}> ENVID=QQ314").refused
+        assert not client.command("RCPT TO:<bert@example.test> NOTIFY=SUCCESS ORCPT=rfc822;Bert@example.test").refused
+        assert not client.data(f"From: {sender}\r\nSubject: {subject}\r\n\r\nx\r\n".encode()).refused
+        client.close()
+    got = arrived(server, b"mark-told")
+    for part in (b"Subject: Delivered: mark-told", b"Original-Envelope-Id: QQ314", b"Original-Recipient: rfc822;Bert@example.test",
+                 b"Final-Recipient: rfc822; bert@example.test\r\nAction: delivered\r\nStatus: 2.0.0"):
+        assert b"\r\n" + part + b"\r\n" in got
+    arrived(server, b"mark-strange", "kx-bert")
+    server.wait_for(lambda: server.objects("queue", "list", "--domain", "example.test") == [])
+    assert server.objects("queue", "list", "--recipient", "stranger@elsewhere.test") == []
+    assert not [m for m in inbox(server) if b"mark-strange" in m]
+
+
 def test_newaliases_and_flush(server):
     done = run(server, "newaliases")
     assert done.returncode == 0 and b"siegel alias import" in done.stdout

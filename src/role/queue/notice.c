@@ -208,7 +208,7 @@ static void add_reply(struct buf *b, const struct spool_diagnosis *why)
 	add_printable(b, why->text);
 }
 
-/* RFC 3464 9.3: an address stands in brackets. */
+/* RFC 3461 9.3, RFC 5321 4.1.3: an address stands in brackets. */
 static void add_mta(struct buf *b, str host)
 {
 	struct address address;

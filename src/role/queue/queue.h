@@ -26,7 +26,6 @@ enum {
 struct queue;
 struct session;
 struct account;
-
 /* One recipient's share of a message in memory. */
 enum delivery_state { DELIVERY_WAITING, DELIVERY_OUT, DELIVERY_GONE };
 struct delivery {
@@ -37,7 +36,8 @@ struct delivery {
 	enum delivery_state state;
 	unsigned position, attempts;
 	int64_t due;
-	str address, detail, reason;
+	str address, detail, reason, orcpt;
+	bool is_awaited; /* the sender asked to be told when the mailbox has it */
 };
 struct delivery_list {
 	struct delivery *first, *last;
