@@ -47,6 +47,8 @@ struct policy {
 	uint32_t tag;
 	struct destination *next_asking;
 	struct loop_timer timer;
+	int64_t end;               /* clock_ms(): later it is not asked */
+	bool again;                /* it was asked a second time, or will be */
 	struct mta_sts_policy sts; /* of mode MTA_STS_NONE where there is none */
 	str id, reason;            /* reason: why there is none, or why a kept one */
 	bool kept;

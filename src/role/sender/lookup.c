@@ -9,7 +9,16 @@
 #include "role/sender/sender.h"
 #include "trust/reach.h"
 
-enum { ANSWER_MS = 20000, ANSWER_BUDGET = 1 << 20, NAME_ROOM = 300, LOOKUP_BUDGET = 4096, LMTP_PORT = 24 };
+enum {
+	ANSWER_MS = 20000, /* the resolver answers by then */
+	GRACE_MS = 2000,   /* and is not waited for much longer */
+	AGAIN_MS = 3000,
+	BUSY_MS = 20,
+	ANSWER_BUDGET = 1 << 20,
+	NAME_ROOM = 300,
+	LOOKUP_BUDGET = 4096,
+	LMTP_PORT = 24,
+};
 
 /* A question that is open; h is NULL for that of the hosts. */
 struct lookup {
@@ -19,6 +28,9 @@ struct lookup {
 	struct destination *destination;
 	struct host *host;
 	enum dns_type type;
+	struct loop_timer timer;
+	int64_t end; /* clock_ms(): then it has failed */
+	bool again;  /* it was asked a second time */
 	char name[NAME_ROOM];
 };
 
@@ -30,6 +42,7 @@ static void forget(struct sender *s, struct lookup *l)
 	while (*at != l)
 		at = &(*at)->next;
 	*at = l->next;
+	loop_timer_stop(s->service->loop, &l->timer);
 }
 
 static void answer_failed(struct lookup *l, const char *reason)
@@ -38,21 +51,55 @@ static void answer_failed(struct lookup *l, const char *reason)
 	answered(l, &none);
 }
 
+static void on_unasked(void *to) { answer_failed(to, "the resolver cannot be asked at the moment"); }
+
+static void on_end(void *to) { answer_failed(to, "the resolver has not answered in time"); }
+
+static void wait_for(struct lookup *l, int64_t milliseconds, loop_timer_fn *fn)
+{
+	loop_timer_start(l->destination->sender->service->loop, &l->timer, milliseconds, fn, l);
+}
+
+/* Where the channel is full it is asked a little later. An answer that found no room in it is lost: so the question is asked
+ * again, once, which costs nothing, for what was answered is still known. */
+static void put_question(void *to)
+{
+	struct lookup *l = to;
+	struct sender *s = l->destination->sender;
+	const int64_t left = l->end - clock_ms();
+	const struct msg_lookup m = { .name = str_of(l->name), .type = l->type, .deadline = ANSWER_MS };
+	err e = peer_is_open(&s->resolver) ? msg_send_lookup(&s->resolver.channel, l->tag, &m) : FAIL(CLOSED);
+	if (e.code == ERR_BUSY && left > BUSY_MS) {
+		wait_for(l, BUSY_MS, put_question);
+	} else if (failed(e)) {
+		wait_for(l, 0, on_unasked);
+	} else if (!l->again && left > AGAIN_MS) {
+		l->again = true;
+		wait_for(l, AGAIN_MS, put_question);
+	} else {
+		wait_for(l, left, on_end);
+	}
+}
+
+/* It is never answered at once. */
 static void ask(struct destination *d, struct host *h, str name, enum dns_type type)
 {
 	struct sender *s = d->sender;
 	struct arena *a = arena_new("lookup", LOOKUP_BUDGET);
 	struct lookup *l = NEW(a, struct lookup, 1);
-	*l = (struct lookup){
-		.arena = a, .next = s->lookups, .tag = ++s->last_tag, .destination = d, .host = h, .type = type
-	};
+	*l = (struct lookup){ .arena = a,
+		.next = s->lookups,
+		.tag = ++s->last_tag,
+		.destination = d,
+		.host = h,
+		.type = type,
+		.end = clock_ms() + ANSWER_MS + GRACE_MS };
 	snprintf(l->name, sizeof l->name, "%.*s", ARG(name));
 	s->lookups = l;
-	const struct msg_lookup m = { .name = str_of(l->name), .type = type, .deadline = ANSWER_MS };
 	if (name.n > DNS_NAME_MAX)
-		answer_failed(l, "the name is too long");
-	else if (!peer_is_open(&s->resolver) || failed(msg_send_lookup(&s->resolver.channel, l->tag, &m)))
-		answer_failed(l, "the resolver cannot be asked at the moment");
+		wait_for(l, 0, on_unasked);
+	else
+		put_question(l);
 }
 
 /* ---- hosts ---- */
@@ -322,7 +369,7 @@ void lookup_host_quietly(struct destination *d, struct host *h)
 		have_addresses(d, h);
 		return;
 	}
-	h->open = 2; /* before either is answered, which may be at once */
+	h->open = 2;
 	ask(d, h, h->name, DNS_AAAA);
 	ask(d, h, h->name, DNS_A);
 }
@@ -365,7 +412,7 @@ static err on_lookup_done(struct sender *s, const struct msg_lookup_done *m, uin
 	while (l != NULL && l->tag != tag)
 		l = l->next;
 	if (l == NULL)
-		return FAIL(STATE);
+		return OK; /* it came too late, or twice */
 	struct arena *a = arena_new("answer", ANSWER_BUDGET);
 	const struct dns_question q = { str_of(l->name), l->type };
 	struct dns_answer answer;

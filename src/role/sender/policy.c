@@ -12,6 +12,7 @@
 enum {
 	ANSWER_MS = 12000, /* ledger answers by then, with a kept policy if need be */
 	GRACE_MS = 2000,   /* and is not waited for much longer */
+	BUSY_MS = 20,
 };
 
 static void unlink_question(struct destination *d)
@@ -44,7 +45,32 @@ static void without(struct destination *d, str reason)
 	settled(d);
 }
 
-static void on_silence(void *to) { without(to, S("the policy was not told in time")); }
+static void on_unasked(void *to) { without(to, S("nobody can be asked for the policy at the moment")); }
+
+static void on_end(void *to) { without(to, S("the policy was not told in time")); }
+
+static void wait_for(struct destination *d, int64_t milliseconds, loop_timer_fn *fn)
+{
+	loop_timer_start(d->sender->service->loop, &d->policy.timer, milliseconds, fn, d);
+}
+
+/* Nobody may switch off a policy with very many destinations at once: where the channel is full it is asked a little later,
+ * and an answer that may have found no room in it is asked for again, once. */
+static void put_question(void *to)
+{
+	struct destination *d = to;
+	struct sender *s = d->sender;
+	const struct msg_sts_ask m = { .domain = d->name, .deadline = ANSWER_MS };
+	err e = peer_is_open(&s->ledger) ? msg_send_sts_ask(&s->ledger.channel, d->policy.tag, &m) : FAIL(CLOSED);
+	if (e.code == ERR_BUSY && clock_ms() < d->policy.end) {
+		wait_for(d, BUSY_MS, put_question);
+	} else if (failed(e)) {
+		wait_for(d, 0, on_unasked);
+	} else {
+		wait_for(d, ANSWER_MS + GRACE_MS, d->policy.again ? on_end : put_question);
+		d->policy.again = true;
+	}
+}
 
 /* The administrator's word makes the domain's needless. An address has nobody who could say anything. */
 static bool wants_policy(const struct destination *d)
@@ -65,10 +91,8 @@ void policy_ask(struct destination *d)
 	d->policy.tag = ++s->last_tag;
 	d->policy.next_asking = s->asking;
 	s->asking = d;
-	loop_timer_start(s->service->loop, &d->policy.timer, ANSWER_MS + GRACE_MS, on_silence, d);
-	const struct msg_sts_ask m = { .domain = d->name, .deadline = ANSWER_MS };
-	if (!peer_is_open(&s->ledger) || failed(msg_send_sts_ask(&s->ledger.channel, d->policy.tag, &m)))
-		without(d, S("nobody can be asked for the policy at the moment"));
+	d->policy.end = clock_ms() + 2LL * (ANSWER_MS + GRACE_MS);
+	put_question(d);
 }
 
 /* What the message says outlives it in the arena of the destination. */
