@@ -75,7 +75,7 @@ class Greeter:
         content = self.inside.receive(near)
         self.inside.call("close", near)
         assert wire.HEADER.unpack_from(content)[1] == wire.AUTH_DONE and content[wire.HEADER.size] == 1
-        at = wire.HEADER.size + 3 + 8
+        at = wire.HEADER.size + 4 + 8  # granted, temporary, hang_up, unknown; account
         (length,) = struct.unpack_from("=I", content, at)
         at += 4 + length
         assert struct.unpack_from("=I", content, at) == (16,)
