@@ -201,7 +201,7 @@ int run_alias_import(const struct call *call)
 	static struct conf conf;
 	struct import i = { .call = call };
 	const char *path = command_value(call, "file").p;
-	if (failed(call_open(call, true, &conf, &i.setup)))
+	if (failed(call_open(call, MISTAKES_TOLD, &conf, &i.setup)))
 		return EXIT_REFUSED;
 	i.text = read_file(path, call->arena);
 	if (i.text.p == NULL)

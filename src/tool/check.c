@@ -316,7 +316,7 @@ int run_check(const struct call *call)
 	struct buf reason = BUF_ON(room);
 	const struct request request = { "status", NULL, 0, NO_STR };
 	c->call = call;
-	if (failed(call_open(call, false, &c->conf, &c->setup)))
+	if (failed(call_open(call, MISTAKES_COUNT, &c->conf, &c->setup)))
 		return EXIT_REFUSED;
 	c->runs = client_send(&c->setup.folders, &request, NULL, NULL, &reason).code != ERR_ABSENT;
 	c->found.show = show_begin(call);

@@ -37,7 +37,13 @@ static void say(void *to, str text)
 	fprintf(stderr, "siegel: %.*s\n", ARG(text));
 }
 
-err call_open(const struct call *call, bool forgiving, struct conf *conf, struct supervisor_setup *out)
+static void say_nothing(void *to, str text)
+{
+	(void)to;
+	(void)text;
+}
+
+err call_open(const struct call *call, enum call_mistakes mistakes, struct conf *conf, struct supervisor_setup *out)
 {
 	char room[600];
 	struct buf reason = BUF_ON(room);
@@ -45,10 +51,11 @@ err call_open(const struct call *call, bool forgiving, struct conf *conf, struct
 		.overrides = call->overrides,
 		.overrides_count = call->overrides_count,
 		.programs = programs_folder(call->arena),
-		.complain = say };
-	setup.forgiving = forgiving;
+		.complain = mistakes == MISTAKES_SILENT ? say_nothing : say };
+	setup.forgiving = mistakes != MISTAKES_COUNT;
 	TRY(configuration_read(&setup, call->arena, conf));
 	setup.forgiving = false;
+	setup.complain = say;
 	err e = folders_open(&conf->server, call->conf_path, call->arena, &setup.folders, &reason);
 	if (failed(e)) {
 		say(NULL, buf_str(&reason));
@@ -154,6 +161,8 @@ err client_send(const struct folders *folders, const struct request *request, vo
 		buf_add(reason, S("the server that runs is of another version than this command: restart it"));
 	else if (failed(e) && !answer.ended)
 		buf_addf(reason, "the server did not answer to the end: %s", err_text(e));
+	if (e.code == ERR_UNSUPPORTED)
+		return FAIL(DENIED);
 	if (failed(e))
 		return FAIL(CLOSED);
 	return answer.done ? OK : FAIL(DENIED);

@@ -6,9 +6,10 @@
 
 /* Where the programs of the roles lie: beside this one, or installed. */
 const char *programs_folder(struct arena *a);
-/* The configuration of the call, with the folders of its installation opened. Mistakes go to stderr; forgiving: they do
- * not count. */
-err call_open(const struct call *call, bool forgiving, struct conf *conf, struct supervisor_setup *out);
+/* The configuration of the call, with the folders of its installation opened. What becomes of mistakes: they are told, on stderr,
+ * and count; are told only; or somebody else tells them. */
+enum call_mistakes { MISTAKES_COUNT, MISTAKES_TOLD, MISTAKES_SILENT };
+err call_open(const struct call *call, enum call_mistakes mistakes, struct conf *conf, struct supervisor_setup *out);
 
 enum { REQUEST_FILES = 2 };
 /* A command to be sent; words are "name=value". */

@@ -122,11 +122,17 @@ static bool make_request(const struct call *call, struct request *out)
 	return true;
 }
 
-static bool begin(const struct call *call, struct supervisor_setup *setup, struct asking *out)
+static bool begin_with(
+	const struct call *call, enum call_mistakes mistakes, struct supervisor_setup *setup, struct asking *out)
 {
 	static struct conf conf;
 	*out = (struct asking){ .call = call, .setup = setup };
-	return !failed(call_open(call, true, &conf, setup)) && make_request(call, &out->request);
+	return !failed(call_open(call, mistakes, &conf, setup)) && make_request(call, &out->request);
+}
+
+static bool begin(const struct call *call, struct supervisor_setup *setup, struct asking *out)
+{
+	return begin_with(call, MISTAKES_TOLD, setup, out);
 }
 
 int run_client(const struct call *call)
@@ -142,6 +148,17 @@ int run_running(const struct call *call)
 	struct asking a;
 	int status = EXIT_REFUSED;
 	if (begin(call, &setup, &a))
+		IGNORE(ask(&a, &status, false)); /* the status says it */
+	return status;
+}
+
+/* The server reads the configuration too, and what it says of it is what counts. */
+int run_reload(const struct call *call)
+{
+	struct supervisor_setup setup;
+	struct asking a;
+	int status = EXIT_REFUSED;
+	if (begin_with(call, MISTAKES_SILENT, &setup, &a))
 		IGNORE(ask(&a, &status, false)); /* the status says it */
 	return status;
 }

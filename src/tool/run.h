@@ -10,6 +10,7 @@ int run_check(const struct call *call);
 int run_client(const struct call *call);
 /* The same, for what makes no sense without a server. */
 int run_running(const struct call *call);
+int run_reload(const struct call *call);
 /* Adds the aliases of a file such as /etc/aliases. */
 int run_alias_import(const struct call *call);
 /* Sends a message as local programs do; options are its own (siegel-sendmail(8)). */

@@ -149,7 +149,7 @@ static str socket_of(const struct wishes *w, struct arena *a)
 		return str_of(named);
 	if (w->conf == NULL)
 		return S(USUAL_SOCKET);
-	if (failed(call_open(&call, true, &conf, &setup)))
+	if (failed(call_open(&call, MISTAKES_TOLD, &conf, &setup)))
 		return NO_STR;
 	struct buf b = buf_in(a, strlen(setup.folders.run_path) + sizeof "/" PORTS_SUBMIT);
 	buf_addf(&b, "%s/%s", setup.folders.run_path, PORTS_SUBMIT);

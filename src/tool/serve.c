@@ -18,7 +18,7 @@ int run_serve(const struct call *call)
 	char room[400];
 	struct buf reason = BUF_ON(room);
 	pid_t owner = 0;
-	if (failed(call_open(call, false, &conf, &setup)))
+	if (failed(call_open(call, MISTAKES_COUNT, &conf, &setup)))
 		return EXIT_REFUSED;
 	if (failed(folders_lock(&setup.folders, &owner, &reason)))
 		return refuse("%.*s", ARG(buf_str(&reason)));

@@ -41,12 +41,12 @@ static void refuse(struct supervisor *s, struct admin *caller, str reason)
 			F_TEXT("reason", reason));
 }
 
-static bool is_reloaded_section(const char *section)
+/* Those that a reload leaves alone. */
+static void write_who_waits(struct buf *b, const char *section)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if ((rows[i].flags & (RELOADED | PER_CORE)) == 0 && row_has(rows[i].sections, str_of(section)))
-			return false;
-	return true;
+			buf_addf(b, "%s%s", b->n > 0 ? " " : "", rows[i].role);
 }
 
 static bool is_changed(const struct conf *before, const struct conf *after, const struct conf_setting *setting)
@@ -63,13 +63,15 @@ static void tell_what_waits(struct supervisor *s, const struct conf *after, stru
 {
 	for (size_t i = 0; i < CONF_SETTINGS && caller != NULL; i++) {
 		const struct conf_setting *setting = &conf_settings[i];
-		char room[256];
-		struct buf line = BUF_ON(room), name = BUF_ON(s->reason);
-		if (is_reloaded_section(setting->section) || !is_changed(&s->conf, after, setting))
+		char room[512], name_room[128], who_room[256];
+		struct buf line = BUF_ON(room), name = BUF_ON(name_room), who = BUF_ON(who_room);
+		write_who_waits(&who, setting->section);
+		if (who.n == 0 || !is_changed(&s->first, after, setting))
 			continue;
 		buf_addf(&name, "%s.%s", setting->section, setting->name);
 		struct json j = json_begin(&line);
 		json_text(&j, "at_next_start", buf_str(&name));
+		json_text(&j, "processes", buf_str(&who));
 		json_end(&j);
 		IGNORE(admin_line(caller, buf_str(&line))); /* who has gone need not know */
 	}
@@ -124,7 +126,8 @@ static err take_over(struct supervisor *s, struct arena *conf_arena, const struc
 	TRY(ports_open(&conf->server, &s->ports, &ports, reason));
 	ports_close(&s->ports); /* those that nobody asks for any more */
 	s->ports = ports;
-	arena_free(&s->conf_arena);
+	if (s->conf_arena != s->first_arena)
+		arena_free(&s->conf_arena);
 	s->conf_arena = conf_arena;
 	s->conf = *conf;
 	return OK;
@@ -147,6 +150,8 @@ void reload_begin(struct supervisor *s, struct admin *caller)
 	if (!failed(e)) {
 		tell_what_waits(s, &conf, caller);
 		e = take_over(s, a, &conf, &reason);
+	} else if (caller != NULL && telling.count > 0) { /* he was told which */
+		buf_add(&reason, S("the configuration has mistakes; the server goes on as it was"));
 	} else {
 		reason.n = strlen(s->reason);
 	}

@@ -68,8 +68,9 @@ struct start;
 struct supervisor {
 	const struct supervisor_setup *setup;
 	struct service service; /* what the skeleton gives to other roles */
-	struct arena *conf_arena;
+	struct arena *conf_arena, *first_arena;
 	struct conf conf;
+	struct conf first; /* of the start: processes that a reload leaves alone go on with it */
 	struct folders folders;
 	struct ports ports, local_ports;
 	int programs[ROWS];

@@ -41,15 +41,14 @@ err configuration_read(const struct supervisor_setup *setup, struct arena *a, st
 	char room[REASON_MAX];
 	struct buf reason = BUF_ON(room);
 	str path = str_of(setup->conf_path), text;
-	size_t slash = str_find_last(path, '/');
 	const struct file_wanted file = { AT_FDCWD, setup->conf_path, false, CONF_FILE_MAX };
 	err e = folder_read(&file, a, &text, &reason);
 	if (failed(e)) {
 		setup->complain(setup->to, buf_str(&reason));
 		return e;
 	}
-	struct conf_source source = { text, slash == STR_NONE ? path : str_after(path, slash + 1), setup->overrides,
-		setup->overrides_count, setup->forgiving, setup->complain, setup->to };
+	struct conf_source source = { text, path, setup->overrides, setup->overrides_count, setup->forgiving,
+		setup->complain, setup->to };
 	return conf_read(&source, a, out);
 }
 
@@ -180,6 +179,8 @@ static err prepare(struct supervisor *s)
 	} else {
 		s->conf_arena = arena_new("configuration", CONF_BUDGET);
 		TRY(configuration_read(s->setup, s->conf_arena, &s->conf));
+		s->first_arena = s->conf_arena;
+		s->first = s->conf;
 		e = open_rows(s, &reason);
 	}
 	if (!failed(e) && !s->setup->offline) /* a command may be about to bring the key */
@@ -255,6 +256,8 @@ static void clean_up(struct supervisor *s)
 	}
 	ports_close(&s->local_ports);
 	folders_close(&s->folders);
+	if (s->first_arena != s->conf_arena)
+		arena_free(&s->first_arena);
 	arena_free(&s->conf_arena);
 	arena_free(&s->service.arena);
 	fd_close(&s->signals);
