@@ -5,7 +5,7 @@
 set -eu
 
 compilers="gcc libc6-dev clang llvm libclang-rt-14-dev make meson ninja-build pkg-config git python3"
-libraries="libssl-dev libsqlite3-dev libzstd-dev libargon2-dev libyaml-dev libseccomp-dev libcmocka-dev libunbound-dev
+libraries="libssl-dev libsqlite3-dev libzstd-dev libargon2-dev libyaml-dev libseccomp-dev libcmocka-dev libunbound-dev libidn2-dev
 	dns-root-data"
 test_tools="python3-pytest python3-yaml gcovr gdb strace procps util-linux iproute2 systemd logrotate ca-certificates"
 house_tools="universal-ctags clang-tidy clang-format cppcheck codespell shellcheck groff mandoc bash-completion"

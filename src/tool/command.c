@@ -2,6 +2,7 @@
 #include "tool/command.h"
 
 #include "conf/nearest.h"
+#include "proto/idna/domain.h"
 #include "tool/run.h"
 
 #include <stdarg.h>
@@ -71,6 +72,22 @@ str command_value(const struct call *call, const char *name)
 		if (str_eq(str_of(call->words[i].parameter->name), str_of(name)))
 			return call->words[i].value;
 	return NO_STR;
+}
+
+static bool is_address(const struct parameter *p)
+{
+	str label = str_of(p->label);
+	return str_eq(label, S("ADDRESS")) || str_eq(label, S("DOMAIN")) || str_eq(label, S("TARGET"));
+}
+
+void command_use_a_labels(struct call *call)
+{
+	for (size_t i = 0; i < call->words_count; i++) {
+		str *value = &call->words[i].value;
+		struct buf b = buf_in(call->arena, value->n + IDNA_DOMAIN_MAX);
+		if (is_address(call->words[i].parameter) && idna_needed(*value) && !failed(idna_address(*value, &b)))
+			*value = buf_str(&b);
+	}
 }
 
 /* ---- which command ---- */

@@ -63,6 +63,8 @@ struct call {
 /* A mistake goes to stderr, with a hint, and *status is EXIT_USAGE; --help and --version go to stdout, and it is EXIT_DONE:
  * false in both cases. */
 bool command_parse(int argc, char **argv, struct call *out, int *status);
+/* Domains beyond ASCII get their A-labels, the only form that the roles know. What has none is for them to refuse. */
+void command_use_a_labels(struct call *call);
 /* The value given, or absent. A flag that was given has the value "yes". */
 str command_value(const struct call *call, const char *name);
 

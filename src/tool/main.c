@@ -17,5 +17,6 @@ int main(int argc, char **argv)
 	if (!command_parse(argc, argv, &call, &status))
 		return status;
 	call.arena = arena_new("command line", CALL_BUDGET);
+	command_use_a_labels(&call);
 	return call.command->run(&call);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every file of this folder that ends in .smtp, .lmtp or .imap is a dialogue; each is played on a server with the
-accounts kx-anna (anna@, with the alias info@) and kx-bert (bert@) of the domain example.test."""
+accounts kx-anna (anna@, with the alias info@) and kx-bert (bert@) of the domain example.test, of which müller.test is another
+name."""
 import pathlib
 import sys
 
@@ -19,6 +20,7 @@ def server():
     with Server(settings=["smtp.errors_max=20", "login.failures_per_login=1000", "login.failures_per_network=10000"]) as s:
         s.account("kx-anna")
         s.account("kx-bert")
+        s.command("domain", "add", "Müller.test", "--alias-of", s.domain)
         s.command("alias", "add", f"info@{s.domain}", f"anna@{s.domain}")
         yield s
 

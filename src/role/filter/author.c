@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/filter/author.h"
 
+#include "proto/idna/domain.h"
+
 #include "base/buf.h"
 #include "proto/mime/address.h"
 #include "proto/mime/header.h"
@@ -55,8 +57,7 @@ static bool add(struct authors *to, struct arena *a, const struct mime_mailbox *
 	str address;
 	buf_add(&b, m->local);
 	buf_byte(&b, '@');
-	buf_add(&b, m->domain);
-	if (to->count == AUTHORS_MAX || failed(buf_done(&b, &address)))
+	if (failed(idna_domain(m->domain, &b)) || to->count == AUTHORS_MAX || failed(buf_done(&b, &address)))
 		return false;
 	for (size_t i = 0; i < address.n; i++)
 		if (address.p[i] == '\0' || address.p[i] == '\r' || address.p[i] == '\n')

@@ -2,6 +2,8 @@
 /* MAIL and RCPT: parsed here, decided by `directory`. */
 #include "role/receiver/session.h"
 
+#include "proto/idna/domain.h"
+
 /* ---- questions to `directory` ---- */
 
 /* Notes a question that stands written in the frame. It is asked at once unless the client has said more already. */
@@ -142,11 +144,19 @@ static void refuse_argument(struct session *s, err e, const struct smtp_fault *f
 		replyf(s, 501, "5.5.4", "%.*s cannot be read", ARG(fault->culprit));
 }
 
-static str address_of(struct session *s, const struct smtp_path *path)
+/* The address in its one spelling, with A-labels. False: there can be no such domain, and the client has been told so. */
+static bool address_of(struct session *s, const struct smtp_path *path, str *out)
 {
-	struct buf b = buf_in(s->command, SMTP_PATH_MAX + 4);
-	smtp_path_canonical(path, &b);
-	return buf_str(&b);
+	struct buf b = buf_in(s->command, SMTP_PATH_MAX + 4), domain = buf_in(s->command, SMTP_DOMAIN_MAX);
+	struct smtp_path as_in_dns = *path;
+	if (failed(idna_domain(path->domain, &domain))) {
+		reply(s, 553, "5.1.3", "there can be no such domain");
+		return false;
+	}
+	as_in_dns.domain = buf_str(&domain);
+	smtp_path_canonical(&as_in_dns, &b);
+	*out = buf_str(&b);
+	return true;
 }
 
 static bool may_begin(struct session *s, const struct smtp_envelope_argument *a)
@@ -173,10 +183,11 @@ void command_mail(struct session *s, str argument)
 		refuse_argument(s, e, &fault);
 		return;
 	}
-	if (!may_begin(s, &a))
+	str sender;
+	if (!may_begin(s, &a) || !address_of(s, &a.path, &sender))
 		return;
 	const struct smtp_parameters *p = &a.parameters;
-	const struct msg_mail m = { .sender = address_of(s, &a.path),
+	const struct msg_mail m = { .sender = sender,
 		.helo = str_from(s->helo, s->helo_length),
 		.encrypted = s->tls_version != NULL,
 		.size = p->size > UINT32_MAX ? UINT32_MAX : p->size,
@@ -222,9 +233,12 @@ void command_rcpt(struct session *s, str argument)
 		reply(s, 553, "5.6.7", "that address needs SMTPUTF8");
 		return;
 	}
-	const struct msg_rcpt m = { .recipient = address_of(s, &a.path),
-		.notify = a.parameters.notify,
-		.orcpt = original_recipient(s, &a.parameters) };
+	str recipient;
+	if (!address_of(s, &a.path, &recipient))
+		return;
+	const struct msg_rcpt m = {
+		.recipient = recipient, .notify = a.parameters.notify, .orcpt = original_recipient(s, &a.parameters)
+	};
 	group_add(s, MSG_rcpt, &(struct question){ .address = m.recipient }, msg_put_rcpt(&s->desk->out, 0, &m));
 	s->at = SMTP_AT_RCPT;
 }

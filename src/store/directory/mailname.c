@@ -12,6 +12,15 @@ static str lower(struct buf *room, str s)
 	return room->lost ? NO_STR : str_from(room->p + from, room->n - from);
 }
 
+/* Lower case; "" for one beyond ASCII. */
+static str domain_as_compared(struct buf *room, str domain)
+{
+	for (size_t i = 0; i < domain.n; i++)
+		if ((domain.p[i] & 0x80) != 0)
+			return S("");
+	return lower(room, domain);
+}
+
 /* A-d-l = At-domain *( "," At-domain )                            RFC 5321 4.1.2 */
 static void skip_source_route(struct cur *c)
 {
@@ -46,7 +55,7 @@ err mailname_parse(str text, str fallback, struct buf *room, struct mailname *ou
 	else
 		TRY(smtp_mailbox_parse(rest, &path));
 	name.local = plain_local(&path, room);
-	name.domain = lower(room, path.domain);
+	name.domain = domain_as_compared(room, path.domain);
 	if (room->lost)
 		return FAIL(LIMIT);
 	if (name.local.n == 0 || name.domain.n == 0)
@@ -58,9 +67,11 @@ err mailname_parse(str text, str fallback, struct buf *room, struct mailname *ou
 err mailname_domain(str text, struct buf *room, str *out)
 {
 	TRY(smtp_domain_parse(text));
-	str name = lower(room, text);
+	str name = domain_as_compared(room, text);
 	if (room->lost)
 		return FAIL(LIMIT);
+	if (name.n == 0)
+		return FAIL(SYNTAX);
 	*out = name;
 	return OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A mail address as the directory compares it: the local part without quotes and escapes, both parts in lower case for
- * ASCII; other characters are compared byte by byte (RFC 6531). RFC 5321 2.4 lets a server ignore the case of its own local
- * parts. */
+ * ASCII; other characters of a local part are compared byte by byte (RFC 6531). RFC 5321 2.4 lets a server ignore the case of
+ * its own local parts. A domain beyond ASCII has got its A-labels before (proto/idna/domain.h), outside of this process. */
 #pragma once
 #include "base/buf.h"
 
@@ -18,7 +18,7 @@ struct mailname {
 /* Reads `local@domain`, `"quoted"@domain`, `local@[literal]`. A source route in front, `@a,@b:`, is skipped (RFC 5321
  * 4.1.1.3), so that what is looked at is what mail would be sent to. A bare `postmaster` (RFC 5321 4.5.1) gets the
  * domain `fallback`. The result lives as long as the room, of which it takes at most MAILNAME_MAX bytes.
- * ERR_SYNTAX; ERR_LIMIT: a part is too long. */
+ * ERR_SYNTAX, also for a domain beyond ASCII; ERR_LIMIT: a part is too long. */
 err mailname_parse(str text, str fallback, struct buf *room, struct mailname *out);
 
 /* A domain in lower case. ERR_SYNTAX, ERR_LIMIT. */
