@@ -103,6 +103,10 @@ def test_nothing_leaves_before_the_target_agrees():
         idle(server)
         (forward,) = state(server)
         assert forward["state"] == "asked" and forward["target"] == "Anna.Privat@remote.test" and forward["keep"]
+        # that any answer agrees, and until when, is said; and to whom asks twice that it was asked
+        assert "gilt ihr\r\nals Ja. Am " + forward["code_until"][:10] + " verfällt" in letter.decode()
+        refused = server.command("account", "forward", "kx-anna", "--to", "anna.privat@remote.test", check=False)
+        assert refused.returncode == 1 and "whether its target has agreed" in refused.stderr
         # a wrong code is none, and too many of them make the right one worthless
         code = CODE.search(letter).group(1).decode()
         wrong = code[:-1] + ("a" if code[-1] != "a" else "b")

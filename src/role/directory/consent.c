@@ -7,6 +7,8 @@
 #include "role/directory/letter.h"
 #include "store/directory/listing.h"
 
+#include <time.h>
+
 enum { CODE_LETTERS = 8, CODE_ROOM = 32, HASHED_ROOM = 64 };
 
 /* The number of the forward, a dash, eight letters of which none looks like another: 39 bits. */
@@ -61,28 +63,31 @@ static str owner_of(const struct directory_role *r, const struct directory_forwa
 	return buf_str(&room->name);
 }
 
-static void write_english(struct buf *b, str owner, str target, str code)
+/* What must be clear to everybody: any answer agrees, also one that says no, since no machine can read what it means. */
+static void write_english(struct buf *b, str owner, str target, str code, str until)
 {
 	buf_addf(b,
 		"Mail for %.*s shall be forwarded to you, at %.*s.\r\n"
 		"Nothing will be forwarded unless you agree.\r\n\r\n"
 		"If you agree, answer this message; it does not matter what you write.\r\n"
 		"Or tell this code to whoever asked you:\r\n\r\n    %.*s\r\n\r\n"
-		"If you do not want it, or do not know what this is about, you need not do\r\n"
-		"anything. The code is good for a limited time.\r\n",
-		ARG(owner), ARG(target), ARG(code));
+		"If you do not want it, or do not know what this is about, do nothing, and above\r\n"
+		"all do not answer: a machine reads the answer, and takes each one for a yes.\r\n"
+		"On %.*s the question ends by itself.\r\n",
+		ARG(owner), ARG(target), ARG(code), ARG(until));
 }
 
-static void write_german(struct buf *b, str owner, str target, str code)
+static void write_german(struct buf *b, str owner, str target, str code, str until)
 {
 	buf_addf(b,
 		"Mail für %.*s soll an Sie weitergeleitet werden, an %.*s.\r\n"
 		"Ohne Ihre Zustimmung wird nichts weitergeleitet.\r\n\r\n"
 		"Wenn Sie zustimmen, antworten Sie auf diese Nachricht; was Sie schreiben, ist\r\n"
 		"gleich. Oder nennen Sie diesen Code der Person, die Sie gefragt hat:\r\n\r\n    %.*s\r\n\r\n"
-		"Wenn Sie das nicht wollen oder nicht wissen, worum es geht, brauchen Sie nichts\r\n"
-		"zu tun. Der Code gilt nur eine begrenzte Zeit.\r\n",
-		ARG(owner), ARG(target), ARG(code));
+		"Wenn Sie das nicht wollen oder nicht wissen, worum es geht, tun Sie nichts, und\r\n"
+		"antworten Sie vor allem nicht: Die Antwort liest eine Maschine, und jede gilt ihr\r\n"
+		"als Ja. Am %.*s verfällt die Frage von selbst.\r\n",
+		ARG(owner), ARG(target), ARG(code), ARG(until));
 }
 
 static str reply_address(const struct directory_role *r, const struct directory_forward *f, str owner, struct buf *room)
@@ -95,12 +100,24 @@ static str reply_address(const struct directory_role *r, const struct directory_
 	return room->lost ? NO_STR : buf_str(room);
 }
 
+/* A day as both languages can write it. */
+static str write_day(int64_t utc_ms, struct buf *room)
+{
+	char text[16];
+	struct tm t;
+	time_t seconds = (time_t)(utc_ms / 1000);
+	if (gmtime_r(&seconds, &t) != NULL)
+		buf_add(room, str_from(text, strftime(text, sizeof text, "%Y-%m-%d", &t)));
+	return buf_str(room);
+}
+
 static err send_code(struct directory_role *r, const struct directory_forward *f, str code)
 {
 	static struct letter l; /* the loop's thread only */
 	struct first first;
-	char reply[MAILNAME_MAX + 2];
-	struct buf b = BUF_ON(reply);
+	char reply[MAILNAME_MAX + 2], day_room[16];
+	struct buf b = BUF_ON(reply), day = BUF_ON(day_room);
+	str until = write_day(f->code_until, &day);
 	str owner = owner_of(r, f, &first);
 	letter_begin(&l, r);
 	letter_to_forward(&l, f->number, f->target);
@@ -108,11 +125,11 @@ static err send_code(struct directory_role *r, const struct directory_forward *f
 	if (is_german(r, f)) {
 		buf_add(&l.text, S("Subject: =?utf-8?q?Weiterleitung_best=C3=A4tigen?=\r\n"));
 		letter_kind(&l);
-		write_german(&l.text, owner, f->target, code);
+		write_german(&l.text, owner, f->target, code, until);
 	} else {
 		buf_add(&l.text, S("Subject: Do you agree to get forwarded mail?\r\n"));
 		letter_kind(&l);
-		write_english(&l.text, owner, f->target, code);
+		write_english(&l.text, owner, f->target, code, until);
 	}
 	return letter_send(&l);
 }

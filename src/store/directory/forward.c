@@ -154,7 +154,10 @@ static err insert(struct directory *d, struct directory_change *c, struct new_fo
 	sql_bind_number(st, new->keeps ? 1 : 0);
 	sql_bind_number(st, c->at);
 	err e = sql_run(st);
-	return e.code == ERR_EXISTS ? refuse(c, e, "mail is forwarded there already") : e;
+	return e.code == ERR_EXISTS ? refuse(c, e,
+					      "there is such a forward already: siegel forward list shows whether its "
+					      "target has agreed")
+				    : e;
 }
 
 err forward_insert_for_alias(
