@@ -306,7 +306,8 @@ static err send_account(struct admin *a, const struct directory_account *account
 	json_list_begin(&j, "address");
 	TRY(directory_each_address(store, account->number, add_address, &j));
 	json_list_end(&j);
-	json_text(&j, "state", str_of(states[account->state]));
+	bool is_braked = account->state == ACCOUNT_ACTIVE && account->braked != 0;
+	json_text(&j, "state", is_braked ? S("braked") : str_of(states[account->state]));
 	json_number(&j, "account", account->number);
 	json_text(&j, "name", texts.name);
 	json_number(&j, "quota", quota_of(role_of(a), account));

@@ -5,8 +5,9 @@
 #include "role/directory/alarm.h"
 #include "store/directory/change.h"
 #include "store/directory/correspondent.h"
+#include "store/directory/listing.h"
 
-enum { MET_MAX = 4096, SLOTS = 16384, HOUR_MS = 3600000, DAY_MS = 24 * HOUR_MS };
+enum { MET_MAX = 4096, SLOTS = 16384, HOUR_MS = 3600000, DAY_MS = 24 * HOUR_MS, PERSON_MAX = 200 };
 
 /* Those met since they were last stored; a table of positions in the list, from 1. */
 struct brake {
@@ -93,8 +94,13 @@ static void pull(struct session *s, struct directory_account *a, const char *lim
 		IGNORE(store_failure(s->role, e));
 		a->braked = c.at; /* until the next start */
 	}
-	LOG(&s->log, account_braked, F_NUMBER("account", a->number), F_TEXT("limit", str_of(limit)),
-		F_NUMBER("hour", a->hour.messages), F_NUMBER("day", a->day.messages),
+	/* The advice is a command that wants the login. */
+	char room[DIRECTORY_LOGIN_MAX + PERSON_MAX];
+	struct buf b = BUF_ON(room);
+	struct directory_account_texts texts = { .login = NO_STR };
+	IGNORE(directory_account_texts(s->role->store, a->number, &b, &texts)); /* then by its number only */
+	LOG(&s->log, account_braked, F_ADDRESS("login", texts.login), F_NUMBER("account", a->number),
+		F_TEXT("limit", str_of(limit)), F_NUMBER("hour", a->hour.messages), F_NUMBER("day", a->day.messages),
 		F_NUMBER("strangers_hour", a->hour.strangers), F_NUMBER("strangers_day", a->day.strangers),
 		F_TEXT("advice",
 			S("if its owner did not send this, give it a new password and delete its mail from the "
