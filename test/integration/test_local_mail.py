@@ -96,6 +96,7 @@ def test_refused(server, words, mail, status):
     done = run(server, "sendmail", *words, input=mail)
     assert done.returncode == status, done
     assert done.stderr.startswith(b"sendmail: ")
+    assert b"account" not in done.stderr  # who calls has none
     assert len(server.log("message_accepted")) == before
 
 

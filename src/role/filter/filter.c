@@ -43,6 +43,7 @@ struct judgement {
 	uint32_t tag;      /* of the queue's question */
 	uint32_t question; /* of ours */
 	size_t open;
+	bool is_local; /* of a user of this machine */
 	int64_t since;
 	struct verdict verdict;
 };
@@ -194,6 +195,7 @@ static void ask(struct filter *f, const struct msg_judge *m, uint32_t tag, str s
 	j->tag = tag;
 	j->question = ++f->last_question;
 	j->open = 0;
+	j->is_local = m->local != 0;
 	j->since = clock_ms();
 	j->next = f->judgements;
 	f->judgements = j;
@@ -248,7 +250,10 @@ static err on_owned(struct filter *f, const struct msg_owned *m, uint32_t tag)
 	if (j == NULL)
 		return OK; /* it was answered without */
 	if (!m->owned)
-		say(f, j->tag, 550, "5.7.1", "an address in From or Sender does not belong to the account");
+		say(f, j->tag, 550, "5.7.1",
+			j->is_local ? "an address in From or Sender does not belong to this user; local.senders may "
+				      "allow it"
+				    : "an address in From or Sender does not belong to the account");
 	else if (--j->open == 0)
 		accept(f, j->tag, &j->verdict);
 	else
