@@ -182,6 +182,27 @@ static void check_domain(void *to, const struct directory_domain_row *row)
 		l->e = check_route(l, row);
 }
 
+/* Cron and its like write to root, and nobody is told when that is refused. */
+static err check_root(struct listing *l)
+{
+	char words[2 * MAILNAME_MAX + 160];
+	struct buf b = BUF_ON(words);
+	struct directory_role *r = role_of(l->admin);
+	str domain = directory_first_domain(r->store);
+	bool reaches = true;
+	if (domain.n > 0 && !str_eq(r->service->conf->local.submit, S("none")))
+		TRY(directory_reaches_person(r->store, S("root"), domain, &reaches));
+	if (reaches)
+		return OK;
+	buf_addf(&b, "root@%.*s", ARG(domain));
+	size_t at = b.n;
+	buf_addf(&b,
+		"what cron and other programs of this machine send to root reaches no person: siegel alias add "
+		"root@%.*s ADDRESS",
+		ARG(domain));
+	return say_finding(l, S("warning"), str_slice(buf_str(&b), 0, at), str_after(buf_str(&b), at));
+}
+
 void verb_check(struct admin *a)
 {
 	static const char *const known[] = { NULL };
@@ -189,5 +210,7 @@ void verb_check(struct admin *a)
 	if (admin_refused_words(a, known))
 		return;
 	err e = directory_each_domain(role_of(a)->store, check_domain, &l);
+	if (!failed(e) && !failed(l.e))
+		l.e = check_root(&l);
 	command_end_list(a, failed(e) ? e : l.e);
 }

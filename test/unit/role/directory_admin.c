@@ -190,8 +190,11 @@ static void test_domains_and_aliases(void **state)
 	command(S("check"), S(""), S(""));
 	assert_true(has("\"level\":\"warning\",\"subject\":\"postmaster@example.org\""));
 	assert_true(has("\"subject\":\"abuse@example.org\""));
+	assert_true(has("\"subject\":\"root@example.org\",\"finding\":\"what cron"));
 	expect("alias add", "address=postmaster@example.org|target=anna@example.org", "", "");
+	expect("alias add", "address=root@example.org|target=postmaster@example.org", "", "");
 	expect("check", "", "", "");
+	expect("alias remove", "address=root@example.org", "", "");
 	expect("alias remove", "address=postmaster@example.org", "", "");
 	expect("alias remove", "address=all@example.org|target=berta@example.org", "", "");
 	expect("alias remove", "address=team@example.org", "", "");
