@@ -106,7 +106,7 @@ static bool take_keep(struct admin *a, bool *out)
 	*out = !not ;
 	if (!keep || !not )
 		return true;
-	admin_refuse(a, "a copy is kept, or it is not");
+	admin_refuse(a, "--keep and --no-keep contradict each other");
 	return false;
 }
 
