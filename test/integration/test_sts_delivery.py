@@ -59,6 +59,8 @@ CASES = {
     "kept": ("enforce", OWN, ["good"], True, None, None, None),
     "held-back": ("enforce", OWN, ["good"], True, None, None, None),
     "no-matter": ("enforce", OTHER, ["none"], True, None, None, None),
+    "relayed": ("enforce", OTHER, ["none"], True, None, None, None),
+    "relayed-large": ("enforce", OTHER, ["none"], True, None, None, None),
     "silent": ("enforce", OTHER, ["self"], True, None, None, None),
 }
 # Policies that cannot be had: how reports call that, and a word of the reason (RFC 8460 4.3.2.2). The mail goes as if there were none.
@@ -184,7 +186,7 @@ def _world(tmp_path_factory):
             web.answers.update({f"mta-sts.{name}.right.test": answer for name, answer in ANSWERS.items()})
             settings = [*dns.settings(), f"sender.smtp_port={postfix.port}", f"sender.https_port={web.port}",
                         "sender.allow_private_destinations=yes", f"sender.ca_extra={trusted}", "queue.retry_first=1h",
-                        "routes.table=overridden.right.test/tls=may"]
+                        "relay.relay_networks=127.0.0.1", "routes.table=overridden.right.test/tls=may"]
             with Server(settings=settings) as server:
                 server.account("kx-anna")
                 yield World(server, postfix, dns, web)
@@ -331,6 +333,20 @@ def test_rather_without_tls(world):
     world.postfix.wait_for("to=<you@no-matter.right.test>", 60)
     world.send("no-matter.right.test")
     assert world.wait("no-matter.right.test", 1)[0] == "refused"
+
+
+def test_relayed_rather_without_tls(world):
+    """Whoever sent it (RFC 8689 4.1): from a machine in a relay network too, small or read from a file."""
+    domains = ["relayed.right.test", "relayed-large.right.test"]
+    for header, count in ((b"TLS-Required: No\r\n", 1), (b"", 2)):
+        for domain, lines in zip(domains, (1, 5000)):
+            client = Smtp.to(world.server)
+            assert client.envelope("machine@elsewhere.test", f"you@{domain}").code == 250
+            assert client.data(header + MESSAGE + (b"x" * 70 + b"\r\n") * lines).code == 250
+            client.close()
+        assert [world.wait(domain, count - 1)[0] for domain in domains] == ["plain" if count == 1 else "refused"] * 2
+    for domain in domains:
+        world.postfix.wait_for(f"to=<you@{domain}>", 60)
 
 
 def test_silent_ledger(world):

@@ -199,6 +199,7 @@ static err add_recipient(struct message *m, const struct msg_recipient *r, bool 
 		.is_consent = r->consent,
 	};
 	m->has_forwards |= r->forward > 0 && r->account == 0;
+	m->leaves |= r->account == 0 && !r->inner;
 	m->has_returned |= r->forward > 0 && r->account > 0;
 	size_t at = str_find_last(to->address, '@');
 	if (r->account == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody who logged in submits is shown to the filter before it is taken, and so is what would be forwarded, comes back
+/* What somebody who logged in submits is shown to the filter before it is taken, and so is what leaves for another domain, comes back
  * from there, or comes from a gateway that says what is spam. Without the filter's word nothing of that is taken. */
 #include "os/clock.h"
 #include "os/fd.h"
@@ -19,6 +19,7 @@ static void forget(struct queue *q, struct message *m)
 		at = &(*at)->next_asked;
 	*at = m->next_asked;
 	m->next_asked = NULL;
+	q->unasked -= !m->is_asked;
 }
 
 static void look_for_late(void *to)
@@ -73,23 +74,58 @@ static err ask(struct message *m)
 	return e;
 }
 
+/* False: it can never be asked about. What the channel has no room for at the moment waits for an answer to an earlier one, which comes
+ * when the filter has read some. */
+static bool ask_or_wait(struct message *m)
+{
+	err e = ask(m);
+	m->is_asked = !failed(e);
+	return m->is_asked || e.code == ERR_BUSY;
+}
+
+static struct message *oldest_unasked(const struct queue *q)
+{
+	struct message *found = NULL;
+	for (struct message *m = q->asked; q->unasked > 0 && m != NULL; m = m->next_asked)
+		if (!m->is_asked)
+			found = m;
+	return found;
+}
+
+static void ask_those_who_wait(struct queue *q)
+{
+	for (struct message *m; (m = oldest_unasked(q)) != NULL;) {
+		const bool goes_on = ask_or_wait(m);
+		if (goes_on && !m->is_asked)
+			return;
+		if (goes_on) {
+			q->unasked--;
+			continue;
+		}
+		forget(q, m);
+		refuse(m, &no_filter);
+	}
+}
+
 void judge(struct message *m)
 {
 	struct queue *q = m->q;
-	/* Of what comes from inside it is asked whether a machine wrote it: then nobody is told of its fate. */
-	bool is_asked = m->row.account != 0 || m->row.local != 0 || (m->row.flags & SPOOL_INSIDE) != 0 ||
-			m->from_gateway || m->has_forwards || m->has_returned;
-	if (!is_asked) {
+	/* Of what comes from inside it is asked whether a machine wrote it: then nobody is told of its fate. Of what leaves, whoever
+	 * sent it, whether it should leave without TLS rather than not at all (RFC 8689 4.1). */
+	bool is_shown = m->row.account != 0 || m->row.local != 0 || (m->row.flags & SPOOL_INSIDE) != 0 ||
+			m->from_gateway || m->leaves || m->has_forwards || m->has_returned;
+	if (!is_shown) {
 		store(m);
 		return;
 	}
-	if (failed(ask(m))) {
+	if (!ask_or_wait(m)) {
 		refuse(m, &no_filter);
 		return;
 	}
 	m->since = clock_ms();
 	m->next_asked = q->asked;
 	q->asked = m;
+	q->unasked += !m->is_asked;
 	if (!q->asked_timer.running)
 		loop_timer_start(q->service->loop, &q->asked_timer, LOOK_MS, look_for_late, q);
 }
@@ -97,7 +133,7 @@ void judge(struct message *m)
 static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 {
 	struct message *m = q->asked;
-	while (m != NULL && m->tag != tag)
+	while (m != NULL && (!m->is_asked || m->tag != tag))
 		m = m->next_asked;
 	if (m == NULL)
 		return OK; /* it was answered without */
@@ -114,6 +150,7 @@ static err on_judged(struct queue *q, const struct msg_judged *j, uint32_t tag)
 		store(m);
 	else
 		refuse(m, &answer);
+	ask_those_who_wait(q);
 	return OK;
 }
 

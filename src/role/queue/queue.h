@@ -61,8 +61,8 @@ struct message {
 	struct message *same_bucket, *younger, *older;
 	uint64_t size_max, inner_max; /* inner_max: of what leaves; 0: no bound */
 	int64_t since;
-	bool complete, from_gateway, has_forwards, has_returned;
-	struct message *next_asked; /* of the filter */
+	bool complete, from_gateway, has_forwards, has_returned, leaves, is_asked;
+	struct message *next_asked; /* of the filter; not is_asked: it waits among them for room in the channel */
 	uint32_t tag;
 	str report; /* why, if it says that another message was not delivered, for good; otherwise absent */
 };
@@ -88,7 +88,7 @@ struct queue {
 	struct loop_timer envelopes_timer;
 	/* judge.c */
 	struct message *asked;
-	uint32_t last_tag;
+	uint32_t last_tag, unasked; /* how many wait for room */
 	struct loop_timer asked_timer;
 	/* account.c */
 	struct account *accounts[ACCOUNT_BUCKETS];

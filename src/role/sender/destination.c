@@ -132,7 +132,8 @@ static enum security_wish wish_of(const struct job *j)
 	/* RFC 8689 5: a notice is not held back for it. */
 	if (j->requires_tls)
 		return j->from.n > 0 ? WISH_REQUIRE : WISH_NOTHING;
-	return j->tls_optional ? WISH_DELIVER : WISH_NOTHING;
+	/* What is ours has reached its domain, whose policy the header speaks of (RFC 8689 3). The way inward is the administrator's. */
+	return j->tls_optional && !j->inner ? WISH_DELIVER : WISH_NOTHING;
 }
 
 /* What one writes to another goes before mail for many. */

@@ -67,6 +67,8 @@ static void take_in(void)
 		for (unsigned i = 0; i < most; i++)
 			bring(&sessions[i], n + i);
 		for (unsigned i = 0; i < most; i++)
+			judge_as(false, false);
+		for (unsigned i = 0; i < most; i++)
 			assert_int_equal(hear_queued(&sessions[i]), 250);
 	}
 	for (unsigned i = 0; i < SESSIONS; i++)

@@ -239,6 +239,40 @@ static void test_restart_with_many(void **state)
 	house_close();
 }
 
+/* Whoever sent it: RFC 8689 4.1. What demands TLS in the envelope is not asked in the header. */
+static void test_tls_optional(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t account;
+		bool requires_tls, tls_optional, want;
+	} cases[] = {
+		{ "submitted", 7, false, true, true },
+		{ "relayed", 0, false, true, true },
+		{ "relayed, no such field", 0, false, false, false },
+		{ "relayed, TLS demanded", 0, true, true, false },
+	};
+	struct job j;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		const struct envelope e = { .account = cases[i].account,
+			.sender = "anna@ours.test",
+			.addresses = { "bob@else.test" },
+			.requires_tls = cases[i].requires_tls,
+			.tls_optional = cases[i].tls_optional };
+		submit(&session, i + 1, &e, BODY);
+		hear_job(&j);
+		if (j.tls_optional != cases[i].want || j.requires_tls != cases[i].requires_tls)
+			fail_msg("%s: got %d, %d", cases[i].name, j.tls_optional, j.requires_tls);
+		answer(&j, OUTCOME_DELIVERED, CAUSE_none, 250, S("2.0.0"));
+	}
+	wait_for(0);
+	house_close();
+}
+
 static void test_large_body(void **state)
 {
 	static char body[600 << 10];
@@ -421,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sender_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_queue_dies, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_restart_with_many, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_tls_optional, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_large_body, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_commands, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_body_that_changed, house_enter, house_leave),

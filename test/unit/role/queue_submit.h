@@ -56,17 +56,8 @@ static unsigned try_submit(struct channel *session, unsigned n, const struct env
 	send_begin(session, n);
 	send_bytes(session, body);
 	send_end(session, body.n);
-	if (from->account > 0 || from->local > 0 || from->inside) {
-		struct msg_judge j;
-		MUST(msg_expect_judge(&house.filter, &j));
-		fd_close(&j.body);
-		MUST(msg_send_judged(&house.filter, house.filter.in->tag,
-			&(struct msg_judged){ .code = 250,
-				.status = S("2.0.0"),
-				.reason = S(""),
-				.automatic = from->automatic,
-				.tls_optional = from->tls_optional }));
-	}
+	if (from->account > 0 || from->local > 0 || from->inside || !from->inner)
+		judge_as(from->automatic, from->tls_optional);
 	return hear_queued(session);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <fcntl.h>
 
+#include "os/fd.h"
 #include "queue_house.h"
 
 /* Files of the folder whose names end like that. */
@@ -82,6 +83,16 @@ static unsigned hear_queued(struct channel *session)
 	struct msg_queued queued;
 	MUST(msg_expect_queued(session, &queued));
 	return (unsigned)queued.code;
+}
+
+/* The filter has nothing against the message that it is shown. */
+__attribute__((unused)) static void judge_as(bool automatic, bool tls_optional)
+{
+	struct msg_judge j;
+	const struct msg_judged taken = { 250, S("2.0.0"), S(""), automatic, tls_optional, 0, 0, S(""), S("") };
+	MUST(msg_expect_judge(&house.filter, &j));
+	fd_close(&j.body);
+	MUST(msg_send_judged(&house.filter, house.filter.in->tag, &taken));
 }
 
 static unsigned send_body(struct channel *session, unsigned n, str body)

@@ -20,7 +20,7 @@
 struct wish {
 	const char *from, *body, *envid;
 	unsigned targets, eight_bit, notify, ret;
-	bool utf8, requires_tls, optional;
+	bool utf8, requires_tls, optional, inner;
 	unsigned long size;
 };
 
@@ -181,6 +181,7 @@ static uint64_t offer(struct world *w, const char *destination, const struct wis
 		.utf8 = wish->utf8,
 		.requiretls = wish->requires_tls,
 		.tls_optional = wish->optional,
+		.inner = wish->inner,
 		.targets = buf_str(&records),
 		.bytes = body,
 		.file = -1 };
@@ -298,6 +299,52 @@ static void test_logins(void **state)
 		world_close(&world);
 	}
 	before_start = NULL;
+}
+
+/* There are records that nobody can use: TLS is needed (RFC 7672 2.2). */
+static err answer_with_records(struct world *w, const struct msg_lookup *m, uint32_t tag)
+{
+	char room[100];
+	struct buf records = BUF_ON(room);
+	if (m->type != DNS_TLSA)
+		return answer_simply(w, m, tag);
+	const struct msg_tlsa unusable = { .data = S("x") };
+	check_err("records", msg_add_tlsa(&records, &w->scratch, &unusable), ERR_NONE);
+	return say_answer(w, m, tag, DNS_FOUND, buf_str(&records));
+}
+
+/* "TLS-Required: No" speaks of what the recipient's domain has published. Where the domain is ours the mail has reached it, and the
+ * way inward is the administrator's. */
+static void test_inward(void **state)
+{
+	static const struct {
+		struct wish wish;
+		const char *script;
+		enum outcome_kind kind;
+	} cases[] = {
+		{ { .optional = true }, PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE, OUTCOME_DELIVERED },
+		{ { .optional = true, .inner = true }, PLAIN GONE, OUTCOME_DEFERRED },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char route[120];
+		world_open(&world, NULL);
+		world.answer = answer_with_records;
+		snprintf(route, sizeof route, "routes.table=remote.test/host=mx.remote.test remote.test/port=%u",
+			(unsigned)world.server.port);
+		fake_service_set(&world.fake, route);
+		routes_init(world.sender);
+		world.server.script = cases[i].script;
+		pthread_create(&world.server.thread, NULL, serve, &world.server);
+		turn(&world, 50, NULL);
+		offer(&world, "remote.test", &cases[i].wish);
+		turn(&world, 8000, job_ended);
+		pthread_join(world.server.thread, NULL);
+		if (world.server.complaint[0] != '\0' || world.shown[0].kind != cases[i].kind)
+			fail_msg("%zu: %s; got kind %u, %s", i, world.server.complaint, world.shown[0].kind,
+				world.shown[0].text);
+		world_close(&world);
+	}
 }
 
 /* Whatever the DNS calls the host: where this machine's own port answers nothing is said, and nobody behind it is asked. */
@@ -436,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_more_than_a_channel_takes),
 		cmocka_unit_test(test_lost_answer),
 		cmocka_unit_test(test_logins),
+		cmocka_unit_test(test_inward),
 		cmocka_unit_test(test_leads_back),
 	};
 	tls_prepare();
