@@ -73,9 +73,12 @@ static void note_session(struct trace *t, str line)
 	memcpy(t->sessions[t->sessions_count++], session.p, session.n);
 }
 
+/* That somebody asked for the trace is no part of it. */
 static bool belongs(const struct trace *t, str line)
 {
 	str message, session;
+	if (str_find_str(line, S("\"verb\":\"log trace\"")) != STR_NONE)
+		return false;
 	if (str_find_str(line, t->id) != STR_NONE)
 		return true;
 	return has_name(line, "\"session\":\"", &session) && is_ours(t, session) &&

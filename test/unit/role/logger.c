@@ -366,10 +366,12 @@ static void test_entries_come_back_by_trace_and_tail(void **state)
 			S("\"role\":\"queue\",\"pid\":77,\"message\":\"0123456789abcdef\",\"login\":\"kx77-anna\"}")) !=
 		STR_NONE);
 	channel_close(&c);
-	c = ask("log trace", "id=nowhere");
-	assert_int_equal(lines_of(&c, &last, &done), 0);
-	assert_false(done);
-	channel_close(&c);
+	for (int i = 0; i < 2; i++) { /* the second finds no trace of the first */
+		c = ask("log trace", "id=nowhere");
+		assert_int_equal(lines_of(&c, &last, &done), 0);
+		assert_false(done);
+		channel_close(&c);
+	}
 	c = ask("log trace", "id=a b");
 	assert_int_equal(lines_of(&c, &last, &done), 0);
 	assert_false(done);
