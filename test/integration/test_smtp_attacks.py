@@ -192,12 +192,15 @@ def test_sender_must_be_ones_own(server):
     client = connect(server, "submissions")
     for sender in (ANNA, "bert@elsewhere.test", '"anna"@example.test', "bert%x@example.test"):
         assert client.command(f"MAIL FROM:<{sender}>").refused, sender
-    for header in ("From: anna@example.test", "From: bert@example.test, anna@example.test", "From: bert@example.test\r\nFrom: anna@example.test",
+    refused = len(server.log("message_refused"))
+    headers = ("From: anna@example.test", "From: bert@example.test, anna@example.test", "From: bert@example.test\r\nFrom: anna@example.test",
                    "Subject: no From", "From: bert@example.test\r\nSender: anna@example.test", "From: (anna@example.test) anna@example.test",
-                   "From: bert@example.test <anna@example.test>", "From : anna@example.test", "From:\r\n anna@example.test"):
+                   "From: bert@example.test <anna@example.test>", "From : anna@example.test", "From:\r\n anna@example.test")
+    for header in headers:
         assert client.envelope("bert@example.test", ANNA).code == 250
         reply = client.data(f"{header}\r\n\r\nforged\r\n".encode())
         assert 500 <= reply.code <= 599, f"{header}: {reply}"
+    server.wait_for(lambda: len(server.log("message_refused")) >= refused + len(headers))
 
 
 # ---- manners ---------------------------------------------------------------------------------------------------------
@@ -332,6 +335,7 @@ def test_circles(strict):
     client = Smtp.to(strict, source=source(9))
     assert client.envelope("a@elsewhere.test", ANNA).code == 250
     assert client.data(b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n" * 11 + GOOD).code == 554
+    strict.wait_for(lambda: [e for e in strict.log("message_refused") if "circles" in e["reason"] and e["client"] == source(9)])
 
 
 def test_early_talker(strict):

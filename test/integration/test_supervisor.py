@@ -152,7 +152,9 @@ def test_reload_loses_no_connection(user):
         with s.connect("smtp") as session:
             assert session.recv(200).startswith(b"220 ")
             s.conf.write_text(s.conf.read_text() + "smtp:\n  message_max: 70000\n")
+            loaded = len(s.log("config_loaded"))
             said = s.command("reload").stdout
+            s.wait_for(lambda: len(s.log("config_loaded")) > loaded)
             new = status(s)
             session.sendall(b"EHLO client.example\r\n")
             time.sleep(0.2)
