@@ -70,7 +70,12 @@ def test_in_force(world):
     """What the processes say of their confinement, and what the kernel says."""
     processes = world.open_mailboxes()
     alive = {pid for _, _, pid in processes}
-    entries = [entry for entry in world.server.log("started") if entry["pid"] in alive]
+
+    def started():
+        return [entry for entry in world.server.log("started") if entry["pid"] in alive]
+
+    world.server.wait_for(lambda: len(started()) >= len(alive))
+    entries = started()
     assert len(entries) == len(alive)
     newest = max(entry["landlock"] for entry in entries)
     assert newest == 2 if "Landlock 2" in world.name else newest > 2

@@ -218,6 +218,10 @@ class Server:
             found = self.entries(event)
         return found
 
+    def logged(self, event, count=1):
+        """The entries of an event that is known to come, as soon as there are so many."""
+        return self.wait_for(lambda: len(found := self.entries(event)) >= count and found)
+
     def entries(self, event):
         text = self.log_text()
         entries = [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]  # the last may be on its way

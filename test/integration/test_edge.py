@@ -88,7 +88,7 @@ def test_inner_siegel(protocol):
             assert edge.send("anna@inner.test").code == 250
             assert edge.send("full@inner.test", large(1500)).code == 250
             inner.wait_for(lambda: len(inner.log("message_delivered")) == 2, timeout=PATIENCE)
-            assert all(e["tls"].startswith("TLS") for e in edge.log("server_reached"))
+            assert all(e["tls"].startswith("TLS") for e in edge.logged("server_reached"))
             assert is_told(edge.rcpt("nobody@inner.test"), 550, "5.1.1")
             edge.wait_for(lambda: is_told(edge.rcpt("full@inner.test", " SIZE=2500"), 452, "4.2.2"), timeout=PATIENCE)
             assert is_told(edge.rcpt("anna@inner.test", " SIZE=2000000"), 552, "5.3.4")
@@ -271,5 +271,5 @@ def test_out_through_the_edge():
         assert client.data(MESSAGE.replace(b"you@elsewhere", b"anna@inner")).code == 250
         client.close()
         inner.wait_for(lambda: inner.log("message_delivered"), timeout=PATIENCE)
-        assert [e["sender"] for e in edge.log("notice_made")] == ["anna@inner.test"]
+        assert [e["sender"] for e in edge.logged("notice_made")] == ["anna@inner.test"]
         edge.wait_for(lambda: edge.objects("queue", "list") == [], timeout=PATIENCE)

@@ -42,28 +42,25 @@ def reply(verb, data, *extensions):
     return behave
 
 
-def endless(verb, piece):
+def from_then_on(verb, goes_on):
+    """From that command on, or from the beginning, it does only that."""
     def behave(call):
         if verb:
             call.until(verb)
-        call.forever(piece)
+        goes_on(call)
     return behave
+
+
+def endless(verb, piece):
+    return from_then_on(verb, lambda call: call.forever(piece))
 
 
 def drips(verb, data):
-    def behave(call):
-        if verb:
-            call.until(verb)
-        call.drip(data)
-    return behave
+    return from_then_on(verb, lambda call: call.drip(data))
 
 
 def silent(verb):
-    def behave(call):
-        if verb:
-            call.until(verb)
-        call.silence()
-    return behave
+    return from_then_on(verb, lambda call: call.silence())
 
 
 def offers(*words):

@@ -135,7 +135,7 @@ def test_who_is_told_when_it_fails(server):
         assert run(server, "sendmail", "-f", "shop@example.test", "nobody@remote.test", user=ROOT, input=mail).returncode == 0
         got = arrived(server, b"mark-refused")
         assert b"\r\nFinal-Recipient: rfc822; nobody@remote.test\r\nAction: failed\r\n" in got
-        notice, = server.log("notice_made")
+        notice, = server.logged("notice_made")
         assert notice["sender"] == "shop@example.test" and sink.copies == []
 
 

@@ -43,7 +43,7 @@ def test_a_message_is_followed_through_all():
         assert events[0] == ("connection_opened", "receiver-smtp")
         assert set(events) == {("connection_opened", "receiver-smtp"), ("message_accepted", "queue"),
                                ("message_delivered", "mailbox"), ("connection_closed", "receiver-smtp")}
-        accepted = server.log("message_accepted")[0]
+        accepted = server.logged("message_accepted")[0]
         assert accepted["client"] == "127.0.0.1" and accepted["sender"] == "bert@elsewhere.test"
 
 

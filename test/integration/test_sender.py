@@ -119,7 +119,7 @@ def test_login_that_is_missing():
             submit(server, "you@remote.test")
             got = outcome(server)
             assert (got["event"], got["cause"]) == ("destination_failed", "route") and "route-logins" in got["reason"]
-            (alarm,) = server.log("alarm")
+            (alarm,) = server.logged("alarm")
             assert (alarm["route"], alarm["auth"]) == ("remote.test", "inner") and "NAME LOGIN PASSWORD" in alarm["advice"]
             level, finding = check(server)["route-logins"]
             assert level == "error" and '"inner LOGIN PASSWORD"' in finding

@@ -2,9 +2,9 @@
 /* A stand for one mailbox process: plays its supervisor, mailroom, queue, directory and logger, so that the process can be
  * tested alone, as it is shipped.
  *
- *	stand_mailbox PROGRAM FOLDER PORT [SECTION.NAME=VALUE ...]
+ *	stand_mailbox PROGRAM FOLDER [SECTION.NAME=VALUE ...]
  *
- * Every connection to the port is admitted as a session. Commands come by stdin, one a line:
+ * It takes a free port and prints which; every connection to it is admitted as a session. Commands come by stdin, one a line:
  *	deliver FILE COUNT   offers copies of a message, each with a name of its own
  *	again                offers everything once more, under the same names
  *	spam FILE            offers one that was judged spam
@@ -290,29 +290,28 @@ static void obey(char *line)
 		fprintf(stderr, "stand: %s", line);
 }
 
-static int listen_at(uint16_t port)
+static int listen_somewhere(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-	struct sockaddr_in at = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) }
-	};
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 100) != 0)
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof at;
+	if (bind(fd, (struct sockaddr *)&at, n) != 0 || listen(fd, 100) != 0 ||
+		getsockname(fd, (struct sockaddr *)&at, &n) != 0)
 		die("listen");
+	printf("port %u\n", (unsigned)ntohs(at.sin_port));
 	return fd;
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t port = 0;
-	if (argc < 4 || failed(str_number(str_of(argv[3]), 65535, &port)))
+	if (argc < 3)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
-	int listener = listen_at((uint16_t)port);
+	int listener = listen_somewhere();
 	pid_t child = start(argv[1], argv[2]);
 	printf("pid %d\n", (int)child);
-	bring_up(argv + 4);
+	bring_up(argv + 3);
 	for (;;) {
 		struct pollfd polls[] = { { 0, POLLIN, 0 }, { listener, POLLIN, 0 }, { lifeline.fd, POLLIN, 0 },
 			{ logger.fd, POLLIN, 0 }, { mailroom.fd, POLLIN, 0 }, { queue.fd, POLLIN, 0 },

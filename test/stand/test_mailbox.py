@@ -20,20 +20,25 @@ MESSAGE = (b"From: Anna <anna@example.org>\r\nTo: kx@example.test\r\nSubject: =?
            b"--b\r\nContent-Type: text/html\r\n\r\n<p>second</p>\r\n--b--\r\n")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+PATIENCE = 60
+
+
+def wait_for(what):
+    end = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 class Stand:
     def __init__(self, folder, *settings):
-        self.folder, self.port, self.lines = folder, free_port(), queue.Queue()
+        self.folder, self.lines = folder, queue.Queue()
         self.process = subprocess.Popen(
-            [BUILD / "test/stand/stand_mailbox", BUILD / "siegel-mailbox", folder, str(self.port), *settings],
+            [BUILD / "test/stand/stand_mailbox", BUILD / "siegel-mailbox", folder, *settings],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.log = []
         threading.Thread(target=self.read, daemon=True).start()
+        self.port = int(self.wait("port").split()[1])
         self.pid = int(self.wait("pid").split()[1])
         self.wait("running")
 
@@ -42,7 +47,7 @@ class Stand:
             self.log.append(line)
             self.lines.put(line)
 
-    def wait(self, start, seconds=10):
+    def wait(self, start, seconds=PATIENCE):
         """The next line that begins so; others are passed over."""
         end = time.monotonic() + seconds
         while True:
@@ -56,17 +61,17 @@ class Stand:
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def stop(self):
         self.say("stop")
         assert self.wait("ended") == "ended 0\n"
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
 
 class Client:
     def __init__(self, stand, select=None):
-        self.socket = socket.create_connection(("127.0.0.1", stand.port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", stand.port), timeout=PATIENCE)
         self.file, self.n = self.socket.makefile("rb"), 0
         self.greeting = self.file.readline()
         if select:
@@ -157,7 +162,7 @@ def test_kill_loses_and_doubles_nothing(folder):
         stand = Stand(folder / "account")
         client = Client(stand, "INBOX")
         stand.say(f"deliver {folder}/message {20 * turn}")  # the names of the turns before, and 20 new ones
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while len(client.search("ALL")) < 20 * turn and time.monotonic() < end:
             client.ok("NOOP")
         found = [int(x) for x in client.ok("UID SEARCH ALL")[0].split()[2:]]
@@ -373,7 +378,7 @@ def test_append_limits(folder):
     assert client.status("APPEND nowhere {3+}\r\nabc").startswith("NO [TRYCREATE]")
     assert client.status("NOOP").startswith("OK")
     stand.say("limits 500000")
-    time.sleep(0.3)
+    wait_for(lambda: client.status("APPEND INBOX {1+}\r\nx").startswith("NO [OVERQUOTA]"))
     assert client.status("APPEND INBOX {900000}").startswith("NO [OVERQUOTA]")
     stand.stop()
 
@@ -385,8 +390,16 @@ def test_copy_limits(folder):
         client.append("INBOX", MESSAGE)
     client.ok("CREATE there")
     client.ok("SELECT INBOX")
+
+    def is_limited():
+        client.ok("CREATE probe")
+        answer = client.status("COPY 1:2 probe")
+        client.ok("DELETE probe")
+        return answer.startswith("NO [OVERQUOTA]")
+
+    assert not is_limited()
     stand.say(f"limits {len(MESSAGE) * 5 - 1}")
-    time.sleep(0.3)
+    wait_for(is_limited)
     assert client.status("COPY 1:3 nowhere").startswith("NO [TRYCREATE]")
     for command in ("COPY 1:2 there", "UID COPY 1:* there", "COPY 1:2 INBOX"):
         assert client.status(command).startswith("NO [OVERQUOTA]"), command

@@ -127,8 +127,7 @@ static void test_becomes_ours(void **state)
 	struct channel session = house_session(&house.receiver);
 	submit(&session, 1, &to_both, BODY);
 	hear_job(&j);
-	say_destination("else.test", DESTINATION_UNREACHABLE);
-	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	say_unreachable(&j);
 	house_close();
 	/* Not in memory, and left alone by the store for five minutes. */
 	house_is_untold = true;

@@ -28,7 +28,7 @@
 #define CONVERSATION "ipc/admin.def"
 #include "ipc/conversation.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 60000 };
 
 /* An error in a step of a test ends the whole program: it may stand in a child or another thread. */
 #define MUST(expr)                                                                                      \

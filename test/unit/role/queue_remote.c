@@ -78,8 +78,7 @@ static void test_destination_backs_off(void **state)
 	struct channel session = house_session(&house.receiver);
 	submit(&session, 1, &to_bob, BODY);
 	hear_job(&j);
-	say_destination("else.test", DESTINATION_UNREACHABLE);
-	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	say_unreachable(&j);
 	MUST(msg_send_ready(&sender, 0, &(struct msg_ready){ .jobs = 1 }));
 	submit(&session, 2, &to_bob, BODY);
 	if (is_told(&sender, 500))
@@ -359,16 +358,14 @@ static void test_commands(void **state)
 		fail_msg("what is held was sent");
 	assert_int_equal(command("queue release", "domain=else.test"), 1);
 	hear_job(&j);
-	say_destination("else.test", DESTINATION_UNREACHABLE);
-	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	say_unreachable(&j);
 	if (is_told(&sender, 300))
 		fail_msg("a destination that cannot be reached was tried at once");
 	shows("\"destination_failures\":1,\"due\":\"2");
 	shows("\"cause\":\"unreachable\"");
 	assert_int_equal(command("queue retry", "recipient=bob@else.test"), 1);
 	hear_job(&j);
-	say_destination("else.test", DESTINATION_UNREACHABLE);
-	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j.number }));
+	say_unreachable(&j);
 	usleep(100000);
 	assert_int_equal(command("queue flush", "sender=nobody@ours.test"), 0);
 	assert_int_equal(command("queue flush", "sender=anna@ours.test"), 1);

@@ -133,6 +133,13 @@ __attribute__((unused)) static void say_destination(const char *name, enum desti
 			.host = S("mx.else.test") }));
 }
 
+/* It found nobody there, and gives the job back. */
+__attribute__((unused)) static void say_unreachable(const struct job *j)
+{
+	say_destination(j->destination, DESTINATION_UNREACHABLE);
+	MUST(msg_send_returned(&sender, 0, &(struct msg_returned){ .job = j->number }));
+}
+
 __attribute__((unused)) static void soon(struct conf *conf)
 {
 	conf->queue.retry_first = 1;

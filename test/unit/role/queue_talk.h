@@ -3,6 +3,7 @@
 #pragma once
 #include <fcntl.h>
 
+#include "os/clock.h"
 #include "os/fd.h"
 #include "queue_house.h"
 
@@ -15,6 +16,14 @@ __attribute__((unused)) static unsigned house_files(str ending)
 		n += str_ends(str_of(e->d_name), ending);
 	closedir(d);
 	return n;
+}
+
+__attribute__((unused)) static void wait_for_files(str ending, unsigned files)
+{
+	int64_t end = clock_ms() + PATIENCE_MS;
+	while (house_files(ending) != files && clock_ms() < end)
+		usleep(1000);
+	MUST(house_files(ending) == files ? OK : FAIL(STATE));
 }
 
 enum { NUMBER_BYTES = 16 };
