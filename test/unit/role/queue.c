@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the queue promises to those who talk to it. */
+#include "queue_files.h"
 #include "queue_talk.h"
 
 #include "check.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was answered with 250 is there afterwards: when the disk is full, when a write or a sync fails, when the process is
  * killed, when the store is damaged. */
+#include "queue_files.h"
 #include "queue_spoil.h"
 #include "queue_talk.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail for other servers: what the queue promises to the sender, which this test plays, and to the sender of a message. */
+#include "queue_files.h"
 #include "queue_sender.h"
 #include "queue_spoil.h"
 

@@ -3,28 +3,8 @@
 #pragma once
 #include <fcntl.h>
 
-#include "os/clock.h"
 #include "os/fd.h"
 #include "queue_house.h"
-
-/* Files of the folder whose names end like that. */
-__attribute__((unused)) static unsigned house_files(str ending)
-{
-	unsigned n = 0;
-	DIR *d = opendir(".");
-	for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
-		n += str_ends(str_of(e->d_name), ending);
-	closedir(d);
-	return n;
-}
-
-__attribute__((unused)) static void wait_for_files(str ending, unsigned files)
-{
-	int64_t end = clock_ms() + PATIENCE_MS;
-	while (house_files(ending) != files && clock_ms() < end)
-		usleep(1000);
-	MUST(house_files(ending) == files ? OK : FAIL(STATE));
-}
 
 enum { NUMBER_BYTES = 16 };
 
