@@ -181,6 +181,21 @@ def test_no_key(tmp_path):
         assert lookup(server, "secure.test", "MX")[0]["outcome"] == "found"
 
 
+@pytest.mark.parametrize("text", ("nonsense here\n", ". IN DS x y z\n", "-----BEGIN CERTIFICATE-----\n"))
+def test_broken_key(tmp_path, text):
+    """The server starts and mail goes on; the alarm names the line that cannot be read."""
+    anchor, hints = tmp_path / "anchor", tmp_path / "hints"
+    hints.write_text("a.root-servers.net. 3600000 IN A nonsense\n. A\n")
+    with Dns() as dns:
+        anchor.write_text(dns.anchor.read_text() + text)
+        settings = [s for s in dns.settings() if not s.startswith("resolver.trust_anchor")]
+        with Server(settings=[*settings, f"resolver.trust_anchor={anchor}", f"resolver.root_hints={hints}"]) as server:
+            assert wait_settled(server)["state"] == "does not validate"
+            (said,) = server.wait_for(lambda: server.log("dns_not_validating"))
+            assert "trust_anchor" in said["reason"] and text.strip() in said["reason"]
+            assert lookup(server, "secure.test", "MX")[0]["outcome"] == "found"
+
+
 def test_no_dns():
     """The server starts at once and serves; questions fail, each in time; when the DNS comes back so does the rest."""
     with Dns() as dns:

@@ -41,8 +41,9 @@ struct opening {
 static err refuse(struct opening *o, const char *what, str which, int error)
 {
 	struct buf b = buf_in(o->arena, LINE_MAX_BYTES);
-	buf_addf(&b, "%s %.*s: %s", what, ARG(str_slice(which, 0, 200)), ub_strerror(error));
-	o->reason = buf_str(&b);
+	buf_addf(&b, "%s \"%.*s\": %s", what, ARG(str_slice(which, 0, 200)), ub_strerror(error));
+	buf_byte(&b, '\0');
+	o->reason = str_of(b.p != NULL && !b.lost ? b.p : "no memory");
 	return error == UB_NOMEM ? FAIL(MEMORY) : FAIL(SYNTAX);
 }
 
@@ -100,7 +101,37 @@ static err add_anchors(struct opening *o)
 	return OK;
 }
 
+/* Settings are read when the first thing is asked of a context; a lone anchor shows whether it is the one to blame. */
+static bool can_be_read(const char *anchor)
+{
+	struct ub_ctx *context = ub_ctx_create();
+	bool good = context != NULL && ub_ctx_add_ta(context, anchor) == 0 &&
+		    ub_ctx_zone_remove(context, "localhost.") == 0;
+	ub_ctx_delete(context);
+	return good;
+}
+
+/* The library says only that something is wrong with its settings. */
+static void blame_anchor(struct opening *o)
+{
+	str text = o->setup->trust_anchor, line;
+	while (next_record(&text, &line)) {
+		str copy = arena_copy(o->arena, line);
+		if (copy.p != NULL && !can_be_read(copy.p)) {
+			(void)refuse(o, "the record", line, UB_SYNTAX).code;
+			return;
+		}
+	}
+}
+
 /* ---- servers ---- */
+
+static bool is_server(str text)
+{
+	struct address a;
+	uint16_t port;
+	return !failed(conf_endpoint(text, DNS_PORT, &a, &port));
+}
 
 static bool is_loopback(str server)
 {
@@ -155,7 +186,7 @@ static err add_hints(struct opening *o)
 	while (next_record(&text, &line))
 		while (next_word(&line, &word))
 			if ((str_eq_nocase(word, S("A")) || str_eq_nocase(word, S("AAAA"))) &&
-				next_word(&line, &server))
+				next_word(&line, &server) && is_server(server))
 				TRY(add_server(o, ".", server, true));
 	return OK;
 }
@@ -164,7 +195,8 @@ static err add_nameservers(struct opening *o)
 {
 	str text = o->setup->resolv_conf, line, word, server;
 	while (str_word(&text, '\n', &line))
-		if (next_word(&line, &word) && str_eq(word, S("nameserver")) && next_word(&line, &server))
+		if (next_word(&line, &word) && str_eq(word, S("nameserver")) && next_word(&line, &server) &&
+			is_server(server)) /* one with a zone, as fe80::1%eth0, is left out */
 			TRY(add_server(o, NULL, server, false));
 	return OK;
 }
@@ -239,6 +271,8 @@ err library_open(const struct library_setup *setup, struct arena *a, struct ub_c
 		return FAIL(SYSTEM);
 	err e = set_all(&o);
 	if (failed(e)) {
+		if (setup->validates)
+			blame_anchor(&o);
 		*reason = o.reason;
 		ub_ctx_delete(o.context);
 		return e;

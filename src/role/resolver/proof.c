@@ -153,7 +153,8 @@ static void begin(void *to)
 	struct resolver *r = p->resolver;
 	const struct conf_resolver *conf = &r->service->conf->resolver;
 	if (r->anchors == 0) {
-		give_reason(p, "there is no key to begin with", S("resolver.trust_anchor:"), "");
+		give_reason(p, r->trouble.n > 0 ? "holds none that can be used" : "there is no key to begin with",
+			S("resolver.trust_anchor:"), r->trouble.n > 0 ? r->trouble.p : "");
 		p->failures = PROOF_TRIES;
 		p->secure.result = PROBE_BAD;
 		conclude(p);

@@ -71,7 +71,8 @@ struct resolver {
 	struct arena *arena, *scratch; /* scratch: of one answer */
 	struct context validating, plain;
 	str trust_anchor, root_hints, resolv_conf;
-	size_t anchors;
+	size_t anchors; /* 0: nothing can be validated */
+	str trouble;    /* why not, beyond that there is none; or absent */
 	enum dns_validation state;
 	struct proof proof;
 	struct question *questions, *unused; /* all places; those without a question */
