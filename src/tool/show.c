@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tool/show.h"
 
+#include "base/buf.h"
 #include "tool/fields.h"
 
 #include <stdio.h>
@@ -85,9 +86,30 @@ static void print_held(struct show *s)
 	s->streams = true;
 }
 
-/* "pss_kib" or "rss_kib", whichever came, stands under "memory". */
-static str cell_of(const struct show *s, const struct fields *f, str column)
+/* What an entry of the log says beside what stands in every one. */
+static str entry_of(struct show *s, str json)
 {
+	static const char *const common[] = { "time", "level", "event", "role", "pid" };
+	struct fields f;
+	if (failed(fields_parse(json, s->line_arena, &f)))
+		return json;
+	struct buf b = buf_in(s->line_arena, 2 * json.n + 1); /* no longer than it was, but for blanks */
+	for (size_t i = 0; i < f.count; i++) {
+		bool is_common = false;
+		for (size_t k = 0; k < sizeof common / sizeof *common; k++)
+			is_common = is_common || str_eq(f.all[i].name, str_of(common[k]));
+		if (is_common)
+			continue;
+		buf_addf(&b, "%s%.*s: %.*s", b.n > 0 ? "; " : "", ARG(f.all[i].name), ARG(f.all[i].value));
+	}
+	return b.lost ? json : buf_str(&b);
+}
+
+/* "pss_kib" or "rss_kib", whichever came, stands under "memory". */
+static str cell_of(struct show *s, const struct fields *f, str column)
+{
+	if (str_eq(column, S("entry")))
+		return entry_of(s, fields_get(f, column));
 	if (!str_eq(column, S("memory")))
 		return fields_get(f, column);
 	str pss = fields_get(f, S("pss_kib")), kib = pss.p != NULL ? pss : fields_get(f, S("rss_kib"));

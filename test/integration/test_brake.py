@@ -55,6 +55,8 @@ def test_held_told_and_released():
             assert alarm["login"] == "kx-anna" and alarm["limit"] == "accounts.sent_per_hour"  # what account release wants
             assert state(server) == "braked"
             assert "account_braked" in [a["alarm"] for a in server.objects("alarm", "list")]
+            line, = [a for a in server.command("alarm", "list").stdout.splitlines() if " account_braked " in a]
+            assert "; login: kx-anna; " in line and "; advice: if its owner did not send this, " in line and "{" not in line
 
             server.command("account", "release", "kx-anna")
             server.wait_for(lambda: sorted(sink.taken) == [f"r{n}@remote.test" for n in range(MOST + 2)])
