@@ -150,6 +150,26 @@ static void alarm_held(const struct parcel *p, const struct share *s)
 			  "delete --id")));
 }
 
+/* Mail of a device that may relay without a login: it is gone, nobody here sent it, and whoever is named as its sender may not
+ * be told. So whoever keeps the server is. */
+static void alarm_untold(const struct parcel *p, const struct share *s)
+{
+	char room[NUMBER_TEXT];
+	const struct log log = message_log(p->message, room);
+	const struct spool_message *m = &p->message->row;
+	bool is_lost = s->kind == OUTCOME_FAILED && s->forward == 0 && !s->is_held && m->sender.n > 0 &&
+		       (m->flags & (SPOOL_OWN | SPOOL_AUTOMATIC)) == 0 && notice_wanted(s->notify, NOTICE_FAILED);
+	if (!is_lost || notice_is_allowed(m, s->keeper))
+		return;
+	LOG(&log, alarm, F_TEXT("kind", S("message_failed")), F_ADDRESS("sender", m->sender),
+		F_ADDRESS("recipient", s->address),
+		F_TEXT("cause", cause_word(s->is_expired ? CAUSE_expired : s->why.cause)),
+		F_TEXT("reason", s->why.text),
+		F_TEXT("advice",
+			S("it came without a login, from relay.relay_networks, so nobody was told: tell whoever keeps "
+			  "that device, or have it log in")));
+}
+
 /* N6 of the requirements: whoever keeps the server learns of each notice, and what to change. */
 static void log_notices(struct remote *r, const struct parcel *p)
 {
@@ -230,6 +250,8 @@ static void done(struct job *j)
 		for (size_t i = 0; i < p->count; i++)
 			if (p->shares[i].is_held)
 				alarm_held(p, &p->shares[i]);
+		for (size_t i = 0; i < p->count; i++)
+			alarm_untold(p, &p->shares[i]);
 		log_notices(r, p);
 		next_due(r, p);
 		if (p->is_owed)

@@ -131,6 +131,40 @@ static void test_who_gets_a_notice(void **state)
 	house_close();
 }
 
+/* What came without a login and is lost nobody is told of, but whoever keeps the server. */
+static void test_alarm_of_what_nobody_is_told(void **state)
+{
+	static const struct {
+		const char *name;
+		struct envelope envelope;
+		enum outcome_kind kind;
+		unsigned want;
+	} cases[] = {
+		{ "a device", { 0, "scanner@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 1 },
+		{ "delivered", { 0, "scanner@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_DELIVERED, 0 },
+		{ "null sender", { 0, "", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "never", { 0, "scanner@ours.test", 1, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "an account, who is told", { 7, "anna@ours.test", 0, 0, { "b@else.test" } }, OUTCOME_FAILED, 0 },
+		{ "its machine", { 7, "anna@ours.test", 0, 0, { "b@else.test" }, true }, OUTCOME_FAILED, 0 },
+	};
+	struct job j;
+	unsigned want = 0;
+	(void)state;
+	house_open(NULL);
+	open_sender(4);
+	struct channel session = house_session(&house.receiver);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		submit(&session, i + 1, &cases[i].envelope, BODY);
+		hear_job(&j);
+		answer(&j, cases[i].kind, CAUSE_recipient, cases[i].kind == OUTCOME_FAILED ? 550 : 250, S("5.1.1"));
+		want += cases[i].want;
+		assert_true(is_noted(j.number));
+		if (house.events[EV_alarm] != want)
+			fail_msg("%s: %u alarms, want %u", cases[i].name, house.events[EV_alarm], want);
+	}
+	house_close();
+}
+
 /* What is taken over from the message and from the server's words, and what is not. */
 static void test_fields(void **state)
 {
@@ -276,6 +310,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_notice_in_german, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_requires_tls, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_who_gets_a_notice, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_alarm_of_what_nobody_is_told, house_enter, house_leave),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test_setup_teardown(test_local_user, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_expires, house_enter, house_leave),
