@@ -294,6 +294,15 @@ def test_nobody_died(world):
         role: world.before[role] for role in ("siegel-sender", "siegel-queue")}
 
 
+def test_why_one_waits(world):
+    """Who looks at a message sees how its destination is treated."""
+    waits, = world.objects("queue", "list", "--domain", "greet-421.test")
+    *_, shown = world.objects("queue", "show", waits["id"])
+    assert (shown["destination"], shown["failures"]) == ("greet-421.test", 0), shown
+    assert shown["busy"] >= 1 and shown["distance"] > 0 and shown["distance_of_route"] == 0, shown
+    assert "distance" in world.command("queue", "show", waits["id"]).stdout
+
+
 def test_all_arrive_at_last(world):
     """What was deferred waits, and goes as soon as it can; of what failed the sender was told."""
     world.servers.heal()

@@ -10,12 +10,13 @@
 #include "os/clock.h"
 #include "os/fd.h"
 #include "role/queue/listing.h"
+#include "role/queue/show.h"
 #include "store/spool/file.h"
 
 #define CONVERSATION "ipc/admin.def"
 #include "ipc/conversation.h"
 
-enum { COMMANDS_MAX = 16, WORDS_BUDGET = 64 << 10 };
+enum { COMMANDS_MAX = 16, WORDS_BUDGET = 64 << 10, DESTINATION_ROOM = 1000 };
 
 struct command {
 	struct job job;
@@ -117,6 +118,18 @@ static bool pump(struct command *c)
 	return false;
 }
 
+/* What memory knows of the destinations that the message waits for; without room for it the rest is shown. */
+static void add_destinations(struct command *c)
+{
+	char room[DESTINATION_ROOM];
+	for (const struct listing_domain *d = c->listing.domains; d != NULL; d = d->next) {
+		struct buf text = BUF_ON(room);
+		struct json j = json_begin(&text);
+		if (destination_show(c->q->remote, d->domain, &j))
+			IGNORE(listing_add(&c->listing, &j, &text));
+	}
+}
+
 static void done(struct job *j)
 {
 	struct command *c = (struct command *)j;
@@ -131,6 +144,8 @@ static void done(struct job *j)
 		c->refusal = "no such message in the queue";
 	else if (failed(j->e))
 		c->refusal = "the queue could not be read";
+	else
+		add_destinations(c);
 	c->at = c->listing.first;
 	pump(c);
 }

@@ -11,6 +11,7 @@
 
 enum {
 	PAGE_MESSAGES = 100,
+	DOMAINS_SHOWN = 100,
 	PAGE_BUDGET = 64 << 20, /* of messages with 65,535 recipients; pages are cut at PAGE_BYTES before */
 	PAGE_BYTES = 1 << 20,
 	LINE_MAX_BYTES = 32000,
@@ -123,7 +124,7 @@ const char *listing_check(const struct listing *l)
 
 /* ---- the page ---- */
 
-static void put_time(struct json *j, const char *name, int64_t utc)
+void listing_put_time(struct json *j, const char *name, int64_t utc)
 {
 	char text[40];
 	struct tm t;
@@ -141,7 +142,7 @@ static void put_message(struct json *j, const struct spool_message *m)
 	json_text(j, "id", buf_str(&number));
 	json_text(j, "sender", m->sender);
 	json_number(j, "account", m->account);
-	put_time(j, "received", m->received);
+	listing_put_time(j, "received", m->received);
 	json_number(j, "size", m->size);
 }
 
@@ -242,7 +243,7 @@ static void put_wait(const struct listing *l, struct spool *spool, struct json *
 	}
 	json_number(j, "destination_failures", row.failures);
 	if (row.due > l->now)
-		put_time(j, "due", row.due);
+		listing_put_time(j, "due", row.due);
 	if (row.why.cause != CAUSE_none)
 		json_text(j, "cause", cause_word(row.why.cause));
 	if (row.why.code != 0)
@@ -266,12 +267,38 @@ static err add_recipient(struct listing *l, struct spool *spool, struct listing_
 		json_text(&j, "domain", r->domain);
 	json_number(&j, "attempts", r->attempts);
 	if (r->state == SPOOL_DEFERRED)
-		put_time(&j, "due", r->due);
+		listing_put_time(&j, "due", r->due);
 	if (r->state == SPOOL_REMOTE)
 		put_wait(l, spool, &j, m, r);
 	else if (r->reason.n > 0)
 		json_text(&j, "reason", r->reason);
 	return add_line(l, end, &j, &text);
+}
+
+/* Each once; of more than are shown the rest is left out. */
+static err note_domain(struct listing *l, str domain)
+{
+	struct listing_domain **at = &l->domains;
+	size_t count = 0;
+	for (; *at != NULL && count < DOMAINS_SHOWN; at = &(*at)->next, count++)
+		if (str_eq_nocase((*at)->domain, domain))
+			return OK;
+	if (count == DOMAINS_SHOWN)
+		return OK;
+	struct listing_domain *d = NEW(l->page, struct listing_domain, 1);
+	if (d == NULL)
+		return FAIL(MEMORY);
+	d->domain = domain;
+	*at = d;
+	return OK;
+}
+
+err listing_add(struct listing *l, struct json *j, struct buf *text)
+{
+	struct listing_line **end = &l->first;
+	while (*end != NULL)
+		end = &(*end)->next;
+	return add_line(l, &end, j, text);
 }
 
 static err add_details(struct listing *l, struct spool *spool, struct listing_line ***end,
@@ -287,6 +314,9 @@ static err add_details(struct listing *l, struct spool *spool, struct listing_li
 	TRY(add_line(l, end, &j, &text));
 	for (size_t i = 0; i < r.count; i++)
 		TRY(add_recipient(l, spool, end, m, &r.list[i]));
+	for (size_t i = 0; i < r.count; i++)
+		if (r.list[i].state == SPOOL_REMOTE)
+			TRY(note_domain(l, r.list[i].domain));
 	return OK;
 }
 
@@ -421,6 +451,7 @@ err listing_read(struct listing *l, struct spool *spool)
 	arena_reset(l->page);
 	l->first = NULL;
 	l->changed = NULL;
+	l->domains = NULL;
 	l->now = clock_utc_ms();
 	l->room = NEW(l->page, char, LINE_MAX_BYTES);
 	err e = l->shows_one ? read_one(l, spool, &l->first) : read_list(l, spool, &l->first);

@@ -2,11 +2,18 @@
 /* What `siegel queue` prints and changes: JSON lines of the messages that fit, made page by page in the writer. Refusals are
  * sentences for the administrator, NULL when there is none. */
 #pragma once
+#include "base/json.h"
 #include "store/spool/spool.h"
 
 struct listing_line {
 	struct listing_line *next;
 	str json;
+};
+
+/* A domain of other servers that the message shown waits for. */
+struct listing_domain {
+	struct listing_domain *next;
+	str domain;
 };
 
 enum listing_change { CHANGE_NOTHING, CHANGE_HOLD, CHANGE_RELEASE, CHANGE_RETRY, CHANGE_DELETE };
@@ -37,6 +44,7 @@ struct listing {
 	struct listing_line *first;
 	char *room; /* for one line */
 	struct listing_changed *changed;
+	struct listing_domain *domains;
 	int64_t after, now;
 	bool more;
 };
@@ -50,4 +58,8 @@ const char *listing_for(struct listing *l, str caller);
 const char *listing_check(const struct listing *l);
 /* The next page. ERR_ABSENT: the one message asked for is not there. */
 err listing_read(struct listing *l, struct spool *spool);
+/* Ends a line that was begun in text, and puts it behind those of the page. ERR_MEMORY. */
+err listing_add(struct listing *l, struct json *j, struct buf *text);
+/* "2026-01-31T12:00:00Z"; milliseconds. */
+void listing_put_time(struct json *j, const char *name, int64_t utc);
 void listing_free(struct listing *l);

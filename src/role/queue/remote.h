@@ -6,6 +6,7 @@
  *     survey.c    which destinations have any dispatch.c  a parcel becomes a job
  *     carrier.c   what sender says of it      settle.c    the result is stored
  *     overdue.c   what has waited too long    notice.c    the sender is told
+ *     show.h      a person is told
  *     home.c      what must not leave, since its domain is ours */
 #pragma once
 #include "ipc/cause.h"
@@ -74,7 +75,7 @@ struct mail {
 	bool more[SCHEDULE_PRIORITIES]; /* more may be due in the store behind the place */
 	bool loading, again;
 	struct mail *next_home;
-	bool comes_home; /* waits in remote.home */
+	bool comes_home;  /* waits in remote.home */
 	bool stored;      /* the store has a row of its back-off */
 	bool failed_here; /* since this process started */
 	bool looked_up;   /* whether the store has such a row is known */

@@ -325,12 +325,14 @@ static void test_body_that_changed(void **state)
 	house_close();
 }
 
-/* What is said of the message, once it is: the queue stores why a destination fails at its leisure. */
-static void shows(const char *text)
+/* What is said of the message, its recipient and its destination, once it is: the queue stores why a destination fails at its leisure. */
+static void shows(unsigned n, const char *text)
 {
+	char id[40];
+	snprintf(id, sizeof id, "id=6e000000%02x%022x", n, 0);
 	int64_t end = clock_ms() + PATIENCE_MS;
 	do {
-		assert_int_equal(command("queue show", "id=6e000000010000000000000000000000"), 2);
+		assert_int_equal(command("queue show", id), 3);
 		if (str_find_str(buf_str(&shown), str_of(text)) != STR_NONE)
 			return;
 		usleep(20000);
@@ -362,8 +364,10 @@ static void test_commands(void **state)
 	say_unreachable(&j);
 	if (is_told(&sender, 300))
 		fail_msg("a destination that cannot be reached was tried at once");
-	shows("\"destination_failures\":1,\"due\":\"2");
-	shows("\"cause\":\"unreachable\"");
+	shows(1, "\"destination_failures\":1,\"due\":\"2");
+	shows(1, "\"cause\":\"unreachable\"");
+	shows(1, "\"destination\":\"else.test\",\"standing\":\"slow\",\"jobs\":0,");
+	shows(1, ",\"busy\":0,\"failures\":1,\"next\":\"2");
 	assert_int_equal(command("queue retry", "recipient=bob@else.test"), 1);
 	hear_job(&j);
 	say_unreachable(&j);
@@ -374,8 +378,12 @@ static void test_commands(void **state)
 	say_destination("else.test", DESTINATION_REACHABLE);
 	answer(&j, OUTCOME_DEFERRED, CAUSE_busy, 451, S("4.7.1"));
 	assert_true(is_noted(j.number));
-	shows("\"attempts\":1,\"destination_failures\":0,\"due\":\"2");
-	shows("\"cause\":\"busy\",\"code\":451,\"host\":\"mx.else.test\",\"reason\":\"words of theirs\"");
+	shows(1, "\"attempts\":1,\"destination_failures\":0,\"due\":\"2");
+	shows(1, "\"standing\":\"proven\",\"jobs\":0,");
+	shows(1, ",\"distance\":0,\"distance_of_route\":0,\"busy\":0,\"failures\":0}");
+	say_destination("else.test", DESTINATION_BUSY);
+	shows(1, ",\"distance\":22,\"distance_of_route\":0,\"busy\":1,\"failures\":0,\"next\":\"2");
+	shows(1, "\"cause\":\"busy\",\"code\":451,\"host\":\"mx.else.test\",\"reason\":\"words of theirs\"");
 	assert_int_equal(command("queue delete", "id=6e000000010000000000000000000000"), 1);
 	assert_int_equal(waiting(), 0);
 	house_close();
@@ -415,6 +423,8 @@ static void test_rates_of_routes(void **state)
 		}
 	if (is_told(&sender, 300))
 		fail_msg("two in a minute were sent where one may be");
+	shows(6, "\"destination\":\"else.test\",\"standing\":\"proven\"");
+	shows(6, "\"distance\":0,\"distance_of_route\":60000,\"busy\":0,\"failures\":0,\"next\":\"2");
 	assert_int_equal(waiting(), 1);
 	house_close();
 }
