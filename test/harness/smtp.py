@@ -95,9 +95,11 @@ class Smtp:
         return self.reply()
 
     def everything(self, timeout=1.0):
-        """All replies until the server is silent or hangs up."""
+        """A reply, and all that follow until the server is silent or hangs up."""
+        if (first := self.reply()) is None:
+            return []
         self.socket.settimeout(timeout)
-        found = []
+        found = [first]
         try:
             while (reply := self.reply()) is not None:
                 found.append(reply)
