@@ -364,6 +364,19 @@ def test_check_finds_what_is_to_be_decided(stopped):
     assert done.returncode == 1 and "not for other.example.test" in done.stdout
 
 
+def test_check_finds_a_configuration_that_others_can_write(stopped):
+    assert "configuration" not in {line["subject"] for line in stopped.objects("check")}
+    stopped.conf.chmod(0o660)
+    done = stopped.command("check", check=False)
+    assert done.returncode == 1 and f'"chmod 640 {stopped.conf}" repairs that' in done.stdout
+    stopped.conf.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(stopped.conf, STRANGER, STRANGER)
+        stopped.conf.chmod(0o644)
+        done = stopped.command("check", check=False)
+        assert done.returncode == 1 and f"belongs to user {STRANGER}" in done.stdout
+
+
 def test_init_refuses_to_write_over():
     s = made()
     try:
