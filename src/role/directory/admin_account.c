@@ -216,7 +216,7 @@ void verb_account_release(struct admin *a)
 		return;
 	struct directory_role *r = role_of(a);
 	if (r->queue == NULL) {
-		admin_refuse(a, "the queue does not run; try again");
+		admin_refuse(a, "the queue does not run: is the server running?");
 		return;
 	}
 	struct directory_change c = command_change(a, &b);

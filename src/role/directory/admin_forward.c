@@ -207,7 +207,7 @@ static void run(struct admin *a, deed_fn *deed)
 	struct directory_change c = command_change(a, &w);
 	err e = deed(role_of(a), &c, number);
 	if (e.code == ERR_CLOSED)
-		c.reason = "the queue does not run; try again";
+		c.reason = "the queue, which would send the code, does not run: is the server running?";
 	command_end(a, &c, e);
 }
 
