@@ -13,10 +13,15 @@ void verb_domain_add(struct admin *a)
 	static const char *const known[] = { "domain", "alias-of", "inner", NULL };
 	char words[WORDS_ROOM], room[2 * MAILNAME_DOMAIN_MAX];
 	struct buf w = BUF_ON(words), b = BUF_ON(room);
+	struct address address;
 	str name, main = admin_word(a, S("alias-of"));
 	if (admin_refused_words(a, known) || !take_domain(a, admin_word(a, S("domain")), &b, &name) ||
 		(main.p != NULL && !take_domain(a, main, &b, &main)))
 		return;
+	if (!failed(address_parse(name, &address))) {
+		admin_refuse(a, "\"%.*s\" is the address of a machine, not a domain", ARG(name));
+		return;
+	}
 	const struct directory_new_domain new = {
 		.name = name, .main = main, .is_inner = admin_word(a, S("inner")).p != NULL
 	};

@@ -163,6 +163,8 @@ static void test_refusals(void **state)
 		{ "account suspend", "login=nobody", "", "there is no account with the login \"nobody\"" },
 		{ "domain add", "domain=example.org", "", "the domain is there already" },
 		{ "domain add", "domain=not a domain", "", "\"not a domain\" is not a domain" },
+		{ "domain add", "domain=192.0.2.1", "", "\"192.0.2.1\" is the address of a machine, not a domain" },
+		{ "domain add", "domain=b\xc3\xbc.example", "", "\"b\xc3\xbc.example\" is not a domain" },
 		{ "domain remove", "domain=example.org", "", "the domain still has addresses or aliases" },
 		{ "alias add", "address=x@example.org|target=anna@example.org|to=berta@example.org", "",
 			"an alias needs one target" },
