@@ -21,6 +21,11 @@ def texts(s, login):
         return stream.read().decode()
 
 
+def alarms(s):
+    """But for that of the DNS, which these tests do without."""
+    return [alarm for alarm in s.objects("alarm", "list") if alarm["alarm"] != "dns_not_proved"]
+
+
 def test_alarms_are_mailed():
     people = ["server.administrator=anna@example.test", "server.deputy=deputy@example.test"]
     with server.Server(settings=people) as s:
@@ -29,7 +34,7 @@ def test_alarms_are_mailed():
         s.command("alias", "add", "deputy@example.test", "bert@example.test")
         for _ in range(3):
             forbidden_relay(s, b"victim@elsewhere.test")
-        s.wait_for(lambda: len(s.log("message_delivered")) >= 2)
+        s.wait_for(lambda: all("Subject: Alarm: relay_network" in texts(s, login) for login in ("kx77-anna", "kx78-bert")))
         for login in ("kx77-anna", "kx78-bert"):
             text = texts(s, login)
             assert text.count("Subject: Alarm: relay_network") == 1, text
@@ -38,11 +43,11 @@ def test_alarms_are_mailed():
             assert "a network that may need a line in relay_networks was refused" in text
             assert "siegel alarm list" in text and "127.0.0" in text and "Auto-Submitted: auto-generated" in text
         assert "Subject: Alarm" not in texts(s, "kx79-cleo")
-        assert len(s.objects("alarm", "list")) == 1
+        assert len(alarms(s)) == 1
 
 
 def test_without_addresses_nothing_is_mailed():
     with server.Server() as s:
         forbidden_relay(s, b"victim@elsewhere.test")
-        s.wait_for(lambda: s.objects("alarm", "list"))
+        s.wait_for(lambda: alarms(s))
         assert not s.log("message_accepted")

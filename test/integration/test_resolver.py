@@ -208,6 +208,7 @@ def test_no_dns():
             assert wait_settled(server, 60)["state"] == "not proved"
             assert lookup(server, "secure.test", "MX")[0]["outcome"] == "failed"
             assert server.wait_for(lambda: server.log("dns_not_proved")) and not server.log("dns_not_validating")
+            server.wait_for(lambda: "dns_not_proved" in [alarm["alarm"] for alarm in server.objects("alarm", "list")])
 
 
 def test_forwarder():
