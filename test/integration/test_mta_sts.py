@@ -89,7 +89,7 @@ def test_bad_answers(world, bad):
     good = world.web.answer
     world.web.answer = BAD[bad]
     answer = world.ask()
-    assert not answer["found"] and answer["reason"], answer
+    assert not answer["found"] and not answer["kept"] and answer["reason"], answer
     requests = len(world.web.requests)
     assert not world.ask()["found"] and len(world.web.requests) == requests  # not tried again at once
     world.web.answer = good

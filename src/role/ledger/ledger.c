@@ -111,7 +111,7 @@ static void show(struct admin *a, str domain, const struct msg_sts_policy *m)
 	struct json j = json_begin(&b);
 	json_text(&j, "domain", domain);
 	json_flag(&j, "found", m->found);
-	json_flag(&j, "kept", m->kept);
+	json_flag(&j, "kept", m->kept && m->found);
 	json_text(&j, "mode", str_of(mta_sts_mode_name((enum mta_sts_mode)m->mode)));
 	json_text(&j, "id", m->id);
 	json_number(&j, "max_age", m->max_age);

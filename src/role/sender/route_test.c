@@ -107,7 +107,7 @@ static void say_policy(struct probe *p)
 	json_text(&j, "mta_sts", p->d->name);
 	json_text(&j, "mode", str_of(mta_sts_mode_name(policy->sts.mode)));
 	json_text(&j, "id", policy->id);
-	json_flag(&j, "kept", policy->kept);
+	json_flag(&j, "kept", policy->kept && policy->sts.mode != MTA_STS_NONE);
 	json_text(&j, "reason", policy->reason);
 	json_list_begin(&j, "mx");
 	for (size_t i = 0; i < policy->sts.patterns_count && i < PATTERNS_SHOWN; i++)
