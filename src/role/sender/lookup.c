@@ -411,8 +411,8 @@ static err on_lookup_done(struct sender *s, const struct msg_lookup_done *m, uin
 	struct lookup *l = s->lookups;
 	while (l != NULL && l->tag != tag)
 		l = l->next;
-	if (l == NULL)
-		return OK; /* it came too late, or twice */
+	if (l == NULL) /* it came too late, or twice; or nobody has ever asked for it */
+		return tag > 0 && tag <= s->last_tag ? OK : FAIL(STATE);
 	struct arena *a = arena_new("answer", ANSWER_BUDGET);
 	const struct dns_question q = { str_of(l->name), l->type };
 	struct dns_answer answer;
