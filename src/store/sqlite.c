@@ -467,6 +467,13 @@ err sql_checkpoint(struct sql *sql)
 	return OK;
 }
 
+err sql_fill_log(struct sql *sql, int64_t size, bool *more)
+{
+	if (sqlite_vfs_has_failed(sql->file))
+		return FAIL(STORAGE);
+	return sqlite_vfs_fill_log(sql->file, size, more);
+}
+
 /* Prepared operations are most of what an idle connection holds: they are prepared again when they are used. */
 void sql_slim(struct sql *sql)
 {

@@ -14,6 +14,8 @@
 #include "store/gather.h"
 #include "store/sql.h"
 
+enum { FILL_PIECE = 1 << 20 };
+
 bool (*sql_fault)(enum sql_deed deed);
 
 struct file {
@@ -273,7 +275,7 @@ static void set_up(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_URI, 0);
 	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0); /* pages one by one, not twenty at once that few need */
-	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1); /* in memory: there is no place for temporary files */
+	sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);    /* in memory: there is no place for temporary files */
 	sqlite3_initialize();
 	unix_vfs = sqlite3_vfs_find("unix");
 	unix_vfs->xSetSystemCall(unix_vfs, "geteuid", (sqlite3_syscall_ptr)not_root);
@@ -297,6 +299,38 @@ err sqlite_vfs_sync_log(sqlite3_file *main_file)
 	if (log != NULL && sync_file(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
 		return FAIL(STORAGE);
 	return OK;
+}
+
+/* They are behind all that SQLite will read: a frame of zeros has not the salt of its log. */
+static int append_zeros(struct file *log, sqlite3_int64 size, sqlite3_int64 *at)
+{
+	static const char zeros[64 << 10];
+	const sqlite3_int64 end = size < *at + FILL_PIECE ? size : *at + FILL_PIECE;
+	while (*at < end) {
+		int n = end - *at < (sqlite3_int64)sizeof zeros ? (int)(end - *at) : (int)sizeof zeros;
+		int rc =
+			has_fault(SQL_DEED_WRITE) ? SQLITE_FULL : log->real->pMethods->xWrite(log->real, zeros, n, *at);
+		if (rc != SQLITE_OK)
+			return rc;
+		*at += n;
+	}
+	return sync_file(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+err sqlite_vfs_fill_log(sqlite3_file *main_file, int64_t size, bool *more)
+{
+	struct file *log = atomic_load(&file_of(main_file)->log);
+	sqlite3_int64 at = 0;
+	*more = true;
+	if (log == NULL)
+		return OK;
+	if (file_size((sqlite3_file *)log, &at) != SQLITE_OK)
+		return FAIL(STORAGE);
+	int rc = at < size ? append_zeros(log, size, &at) : SQLITE_OK;
+	*more = at < size;
+	if (rc == SQLITE_OK)
+		return OK;
+	return rc == SQLITE_FULL ? FAIL(DISK_FULL) : FAIL(STORAGE);
 }
 
 bool sqlite_vfs_has_failed(sqlite3_file *main_file) { return atomic_load(&file_of(main_file)->sync_failed); }

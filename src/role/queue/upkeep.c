@@ -9,7 +9,9 @@ enum {
 	RETRY_MS = 1000,       /* after a failure of the store */
 	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
 	QUIET_MS = 100,        /* without a transaction: then the log is moved, and nobody waits for it */
-	SLIM_MS = 30000,       /* without a transaction: then what is kept for speed is given back */
+	FILL_FIRST_MS = 5000,  /* after the start */
+	FILL_NEXT_MS = 20,
+	SLIM_MS = 30000, /* without a transaction: then what is kept for speed is given back */
 	SALVAGE_AT_ONCE = 50,
 	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
 	CHUNK = 500,
@@ -98,6 +100,7 @@ static err open_again(struct upkeep *u, int64_t least)
 {
 	bool damaged;
 	TRY(spool_open(least, &u->spool, &damaged));
+	u->fill_at = clock_ms() + FILL_FIRST_MS;
 	begin_salvage(u);
 	return tell_all(u, true);
 }
@@ -195,6 +198,23 @@ void upkeep_written(struct upkeep *u)
 	tidy(u, false);
 }
 
+/* A mebibyte at a time and only in a quiet moment, so that nobody waits for it long. */
+static void fill(struct upkeep *u)
+{
+	bool more = false;
+	err e = spool_fill_log(u->spool, &more);
+	u->fill_at = !failed(e) && more ? clock_ms() + FILL_NEXT_MS : INT64_MAX;
+	if (e.code == ERR_STORAGE)
+		upkeep_renew(u, e);
+}
+
+static int64_t fill_next(const struct upkeep *u)
+{
+	if (u->spool == NULL || u->fill_at == INT64_MAX)
+		return INT64_MAX;
+	return u->fill_at > u->quiet_at ? u->fill_at : u->quiet_at;
+}
+
 static void slim(struct upkeep *u)
 {
 	u->slim_at = 0;
@@ -217,6 +237,8 @@ void upkeep_work(struct upkeep *u)
 		salvage_a_little(u);
 	if (u->spool != NULL && clock_ms() >= u->quiet_at)
 		tidy(u, true);
+	if (clock_ms() >= fill_next(u))
+		fill(u);
 }
 
 static int64_t in_clock_ms(int64_t utc)
@@ -232,6 +254,8 @@ int64_t upkeep_next(const struct upkeep *u)
 	int64_t at = u->spool != NULL ? in_clock_ms(spool_due(u->spool)) : INT64_MAX;
 	if (u->spool != NULL && u->quiet_at < at && spool_is_untidy(u->spool, true))
 		at = u->quiet_at;
+	if (fill_next(u) < at)
+		at = fill_next(u);
 	if (at < u->retry_at)
 		at = u->retry_at;
 	if (u->salvage != NULL && u->spool != NULL && u->retry_at < at)
@@ -249,6 +273,7 @@ err upkeep_open(struct upkeep *u)
 {
 	bool damaged;
 	TRY(spool_open(0, &u->spool, &damaged));
+	u->fill_at = clock_ms() + FILL_FIRST_MS;
 	begin_salvage(u);
 	err e = spool_sweep(u->spool);
 	if (!failed(e))

@@ -15,6 +15,7 @@ struct upkeep {
 	void *to;
 	int64_t retry_at; /* clock_ms(): after a failure of the store */
 	int64_t quiet_at; /* clock_ms(): when nothing has been written for a while */
+	int64_t fill_at;  /* clock_ms(): when the log is made longer beforehand; INT64_MAX: it is long enough */
 	int64_t slim_at;  /* clock_ms(): when that while has become long; 0: memory was given back */
 };
 

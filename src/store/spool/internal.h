@@ -19,8 +19,9 @@ extern const struct sql_store spool_store;
 
 struct spool {
 	struct sql *sql;
-	int64_t next; /* id of the next message */
-	int64_t due;  /* when the next deferred delivery is, at the earliest */
+	int64_t next;  /* id of the next message */
+	bool has_room; /* on the disk, for a long log */
+	int64_t due;   /* when the next deferred delivery is, at the earliest */
 	struct arena *arena;
 };
 

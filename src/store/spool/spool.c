@@ -17,7 +17,10 @@
 enum {
 	APPLICATION = 0x51e65b01,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
-	LOG_PAGES_MAX = 400,  /* 3 MiB: everybody waits while they are moved, so not too many */
+	LOG_PAGES_MAX = 6000, /* 47 MiB: everybody waits while they are moved, but most loads end before */
+	LOG_PAGES_SHORT = 400,
+	LOG_FRAME = SPOOL_PAGE + 24,
+	LOG_SHARE = 8, /* of the room on the disk, one part in as many at most is the log's */
 	LOG_PAGES_QUIET = 50,
 	ARENA_BUDGET = 4096,
 	NAMES_MAX = 100, /* damaged stores of one second */
@@ -108,6 +111,12 @@ static bool ended_unclean(void)
 	return stat(QUEUE "-wal", &log) == 0 && log.st_size > 0 && stat(QUEUE, &file) == 0 && file.st_size <= CHECK_MAX;
 }
 
+static void look_for_room(struct spool *sp)
+{
+	uint64_t left = 0;
+	sp->has_room = !failed(spool_free(&left)) && left / LOG_SHARE > (uint64_t)LOG_PAGES_MAX * LOG_FRAME;
+}
+
 static err open_store(struct spool *sp)
 {
 	bool look = ended_unclean();
@@ -117,6 +126,7 @@ static err open_store(struct spool *sp)
 	TRY(sql_prepare_all(sp->sql));
 	TRY(find_highest(sp));
 	TRY(spool_find_due(sp));
+	look_for_room(sp);
 	return spool_folder_sync(); /* a new file has its name for good */
 }
 
@@ -244,12 +254,23 @@ void spool_rollback(struct spool *spool) { sql_rollback(spool->sql); }
 
 bool spool_is_untidy(const struct spool *spool, bool is_quiet)
 {
-	return sql_log_pages(spool->sql) >= (is_quiet ? LOG_PAGES_QUIET : LOG_PAGES_MAX);
+	const unsigned most = spool->has_room ? LOG_PAGES_MAX : LOG_PAGES_SHORT;
+	return sql_log_pages(spool->sql) >= (is_quiet ? LOG_PAGES_QUIET : most);
+}
+
+err spool_fill_log(struct spool *spool, bool *more)
+{
+	look_for_room(spool);
+	*more = false;
+	return spool->has_room ? sql_fill_log(spool->sql, (int64_t)LOG_PAGES_MAX * LOG_FRAME, more) : OK;
 }
 
 err spool_tidy(struct spool *spool, bool is_quiet)
 {
-	return spool_is_untidy(spool, is_quiet) ? sql_checkpoint(spool->sql) : OK;
+	if (!spool_is_untidy(spool, is_quiet))
+		return OK;
+	look_for_room(spool);
+	return sql_checkpoint(spool->sql);
 }
 
 void spool_slim(struct spool *spool) { sql_slim(spool->sql); }

@@ -101,6 +101,9 @@ void spool_rollback(struct spool *spool);
 err spool_tidy(struct spool *spool, bool is_quiet);
 /* Whether that would do anything. */
 bool spool_is_untidy(const struct spool *spool, bool is_quiet);
+/* Makes the log a piece longer beforehand, where the disk has much room. *more: it is not yet as long as it may get. Errors
+ * are those of sql_fill_log(). */
+err spool_fill_log(struct spool *spool, bool *more);
 /* Gives back memory that is only kept for speed. */
 void spool_slim(struct spool *spool);
 

@@ -164,6 +164,36 @@ static void test_kept_log(void **state)
 	assert_int_equal(access("a.db-wal", F_OK), -1);
 }
 
+/* Zeros behind the frames of a log are no frames, neither now nor after a kill. */
+static void test_filled_log(void **state)
+{
+	(void)state;
+	struct stat log;
+	pid_t child = fork();
+	if (child == 0) {
+		bool more = true;
+		unsigned pieces = 0;
+		struct sql *sql = open_store(&first, SQL_ALONE | SQL_SYNC_COMMITS);
+		check_err("add", add(sql, S("a"), NO_STR), ERR_NONE);
+		for (; more; pieces++)
+			check_err("fill", sql_fill_log(sql, (5 << 20) / 2, &more), ERR_NONE);
+		assert_int_equal(pieces, 3);
+		assert_int_equal(rows(sql), 1);
+		check_err("checkpoint", sql_checkpoint(sql), ERR_NONE);
+		check_err("add", add(sql, S("b"), NO_STR), ERR_NONE);
+		assert_int_equal(stat("a.db-wal", &log), 0);
+		assert_int_equal(log.st_size, (5 << 20) / 2);
+		_exit(0);
+	}
+	int status = 1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	struct sql *sql = open_store(&first, SQL_ALONE | SQL_MUST_EXIST);
+	assert_int_equal(rows(sql), 2);
+	check_err("check", sql_check(sql), ERR_NONE);
+	sql_close(&sql);
+}
+
 static void test_two_connections(void **state)
 {
 	(void)state;
@@ -241,6 +271,25 @@ static bool strike(enum sql_deed deed)
 	fault.struck = true;
 	fault.countdown = 1; /* and so it stays */
 	return true;
+}
+
+static void test_full_disk_while_it_is_filled(void **state)
+{
+	(void)state;
+	bool more = false;
+	struct sql *sql = open_store(&first, SQL_ALONE | SQL_SYNC_COMMITS);
+	check_err("add", add(sql, S("a"), NO_STR), ERR_NONE);
+	fault.deed = SQL_DEED_WRITE;
+	fault.countdown = 3;
+	sql_fault = strike;
+	check_err("full", sql_fill_log(sql, 1 << 20, &more), ERR_DISK_FULL);
+	assert_true(more);
+	sql_fault = NULL;
+	check_err("room again", sql_fill_log(sql, 1 << 20, &more), ERR_NONE);
+	assert_false(more);
+	check_err("add", add(sql, S("b"), NO_STR), ERR_NONE);
+	assert_int_equal(rows(sql), 2);
+	sql_close(&sql);
 }
 
 /* Three rows in a transaction, from the opening of the file on, with the n-th deed and all later ones failing: until n is
@@ -369,6 +418,8 @@ int main(void)
 		WITH_FOLDER(test_values),
 		WITH_FOLDER(test_transactions),
 		WITH_FOLDER(test_kept_log),
+		WITH_FOLDER(test_filled_log),
+		WITH_FOLDER(test_full_disk_while_it_is_filled),
 		WITH_FOLDER(test_two_connections),
 		WITH_FOLDER(test_versions),
 		WITH_FOLDER(test_damage),
