@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Envelopes: what directory has decided and for which a body may come, once, soon. */
 #include "os/clock.h"
+#include "os/fd.h"
 #include "role/queue/forward.h"
 #include "role/queue/home.h"
 #include "store/spool/file.h"
@@ -25,7 +26,7 @@ struct message *message_new(struct queue *q)
 {
 	struct arena *a = arena_new("message", ENVELOPE_BUDGET);
 	struct message *m = NEW(a, struct message, 1);
-	*m = (struct message){ .q = q, .arena = a, .body = BODY_EMPTY };
+	*m = (struct message){ .q = q, .arena = a, .body = BODY_EMPTY, .answer_to = -1 };
 	return m;
 }
 
@@ -46,6 +47,7 @@ void message_free(struct message **m)
 	if (*m == NULL)
 		return;
 	body_drop(&(*m)->body, &(*m)->q->pool);
+	fd_close(&(*m)->answer_to);
 	if ((*m)->body.made && !(*m)->stored)
 		spool_file_remove((*m)->row.number);
 	struct arena *a = (*m)->arena;

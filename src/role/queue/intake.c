@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Receivers open a channel for each of their sessions; bodies come in over it. */
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "os/clock.h"
-#include "role/queue/queue.h"
+#include "os/fd.h"
+#include "role/queue/intake.h"
 
 #define CONVERSATION "ipc/receiver_queue.def"
 #include "ipc/conversation.h"
@@ -59,7 +61,7 @@ static void session_end(void *session)
 	queue_check_retired(q);
 }
 
-static err say(struct session *s, const struct message *m, const struct answer *a)
+static err say(struct channel *c, const struct message *m, const struct answer *a)
 {
 	struct msg_queued answer = {
 		.code = a->code,
@@ -67,7 +69,7 @@ static err say(struct session *s, const struct message *m, const struct answer *
 		.reason = a->reason,
 		.transaction = str_from((const char *)m->row.number, SPOOL_NUMBER),
 	};
-	return msg_send_queued(&s->peer.channel, 0, &answer);
+	return msg_send_queued(c, 0, &answer);
 }
 
 void session_answer(struct message *m, const struct answer *a)
@@ -79,8 +81,30 @@ void session_answer(struct message *m, const struct answer *a)
 	s->message = NULL;
 	s->state = IDLE;
 	/* Who does not listen is hung up on; its end is found by the loop, as any other. */
-	if (failed(say(s, m, a)))
+	if (!m->is_answered && failed(say(&s->peer.channel, m, a)))
 		shutdown(s->peer.channel.fd, SHUT_RDWR);
+}
+
+void session_lend(struct message *m)
+{
+	if (m->session != NULL)
+		m->answer_to = fcntl(m->session->peer.channel.fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void session_answer_early(struct message *m, const struct answer *a)
+{
+	static struct frame out; /* there is one writer */
+	struct channel c = channel_of(m->answer_to, NULL, &out);
+	m->is_answered = m->answer_to >= 0 && !failed(say(&c, m, a));
+	fd_close(&m->answer_to);
+}
+
+/* The writer's answer may be out, and the next message here, before the loop has heard of it. */
+static bool is_waiting(struct session *s)
+{
+	if (s->state == DECIDING && s->q->writer != NULL)
+		writer_catch_up(s->q->writer);
+	return s->state == DECIDING;
 }
 
 /* An answer before the end of the body. */
@@ -93,7 +117,7 @@ static err refuse_early(struct session *s, const struct answer *a)
 		F_NUMBER("size", m->body.size), F_NUMBER("code", a->code), F_TEXT("reason", a->reason));
 	s->state = DROPPING;
 	s->message = NULL;
-	err e = say(s, m, a);
+	err e = say(&s->peer.channel, m, a);
 	message_free(&m);
 	return e;
 }
@@ -115,7 +139,7 @@ static err forged(struct session *s, str number)
 	struct message *nobody = message_new(q);
 	char name[NUMBER_TEXT];
 	memcpy(nobody->row.number, number.p, SPOOL_NUMBER);
-	err e = say(s, nobody, &no_envelope);
+	err e = say(&s->peer.channel, nobody, &no_envelope);
 	bool known = peer_is_open(&q->directory);
 	if (known)
 		LOG(&q->service->log, envelope_forged, F_TEXT("message", message_name(nobody, name)));
@@ -133,7 +157,7 @@ static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint
 	(void)tag;
 	if (m->transaction.n != SPOOL_NUMBER)
 		return FAIL(SYNTAX);
-	if (s->state != IDLE && s->state != DROPPING)
+	if (is_waiting(s) || s->state == BODY)
 		return FAIL(STATE);
 	s->message = envelope_take(q, m->transaction);
 	if (s->message == NULL)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "os/random.h"
+#include "role/queue/intake.h"
 #include "role/queue/role.h"
 
 enum { ARENA_BUDGET = 4 << 20, KEPT_SHARE = 4 };

@@ -2,7 +2,7 @@
 /* The queue: what a message is between its envelope and its last delivery, and what the parts of the role ask of each
  * other. All of it belongs to the main loop; only jobs (writer.h) are run elsewhere.
  *
- *     envelope.c  directory says what may come         intake.c   a receiver's session brings it
+ *     envelope.c  directory says what may come         intake.h   a receiver's session brings it
  *     judge.c     filter is asked                      store.c    it is written, the session is answered
  *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
  *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue
@@ -49,6 +49,8 @@ struct message {
 	struct queue *q;
 	struct arena *arena;
 	struct session *session;  /* waits for the answer; NULL: it has gone */
+	int answer_to;            /* the session's end once more, for the writer; -1: there is none */
+	bool is_answered;         /* by the writer */
 	str session_name, client; /* who brought it, for the log */
 	struct spool_message row;
 	struct body body;
@@ -129,16 +131,11 @@ err message_begin(struct message *m, str trace);
 struct message *envelope_take(struct queue *q, str number);
 void envelopes_stop(struct queue *q);
 
-/* ---- sessions (intake.c) ---- */
-
-void receiver_add(struct queue *q, int fd);
-void receivers_stop(struct queue *q);
-/* The answer to the client; a session that has gone is none to ask. */
+/* The answer to a client. */
 struct answer {
 	unsigned code;
 	str status, reason;
 };
-void session_answer(struct message *m, const struct answer *a);
 
 /* ---- judge.c ---- */
 

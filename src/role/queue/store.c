@@ -2,6 +2,7 @@
 /* The decision: a message is answered with 250 when the transaction that holds it was committed, and not before. */
 #include "os/clock.h"
 #include "role/queue/forward.h"
+#include "role/queue/intake.h"
 #include "store/spool/file.h"
 
 enum { LOOK_MS = 1000, BULK_RECIPIENTS = 20 };
@@ -63,13 +64,30 @@ static err run(struct job *j, struct spool *spool)
 	return OK;
 }
 
+static struct answer queued(const struct message *m, struct buf *reason)
+{
+	char name[NUMBER_TEXT];
+	buf_addf(reason, "queued as %.*s", ARG(message_name(m, name)));
+	return (struct answer){ 250, S("2.0.0"), buf_str(reason) };
+}
+
+/* The loop may have much to do just now, and the client only waits for this. */
+static void tell(struct job *j)
+{
+	struct message *m = (struct message *)j;
+	char text[64];
+	struct buf reason = BUF_ON(text);
+	const struct answer a = queued(m, &reason);
+	session_answer_early(m, &a);
+}
+
 static void accepted(struct message *m)
 {
 	char name[NUMBER_TEXT], text[64];
 	struct buf reason = BUF_ON(text);
-	buf_addf(&reason, "queued as %.*s", ARG(message_name(m, name)));
+	const struct answer a = queued(m, &reason);
 	m->stored = true;
-	session_answer(m, &(struct answer){ 250, S("2.0.0"), buf_str(&reason) });
+	session_answer(m, &a);
 	const struct log log = message_log(m, name);
 	LOG(&log, message_accepted, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
 		F_NUMBER("recipients", m->count), F_NUMBER("size", m->row.size), F_NUMBER("account", m->row.account));
@@ -108,7 +126,8 @@ void store(struct message *m)
 	order_remote(m);
 	m->row.has_checksum = true;
 	m->row.checksum = m->body.checksum;
-	m->job = (struct job){ .run = run, .done = done };
+	m->job = (struct job){ .run = run, .tell = tell, .done = done };
+	session_lend(m);
 	if (m->body.large) {
 		m->row.flags |= SPOOL_FILE;
 		m->job.write = write_file;

@@ -68,6 +68,9 @@ static void hand_back(struct writer *w, struct list *jobs)
 		return;
 	pthread_mutex_lock(&w->lock);
 	bool rang = w->finished.first != NULL;
+	for (struct job *j = jobs->first; j != NULL; j = j->next)
+		if (j->tell != NULL && !failed(j->e))
+			j->tell(j);
 	append(&w->finished, jobs);
 	pthread_mutex_unlock(&w->lock);
 	uint64_t one = 1;
@@ -87,6 +90,8 @@ static void finish(struct writer *w)
 		j = next;
 	}
 }
+
+void writer_catch_up(struct writer *w) { finish(w); }
 
 static void on_bell(void *to, uint32_t events)
 {

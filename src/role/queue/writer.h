@@ -25,6 +25,8 @@ struct job {
 	err (*run)(struct job *j, struct spool *spool);
 	/* In the thread, after the commit. May be NULL. */
 	void (*committed)(struct job *j);
+	/* In the thread, behind all that, to tell somebody at once. The loop has to wait meanwhile. May be NULL. */
+	void (*tell)(struct job *j);
 	/* In the loop. e is what became of the job. */
 	void (*done)(struct job *j);
 	err e;
@@ -45,5 +47,7 @@ struct writer;
 /* Opens the spool, tells the accounts with mail waiting, starts the thread. The log is copied. */
 err writer_start(struct loop *loop, const struct log *log, const struct writer_news *news, struct writer **out);
 void writer_post(struct writer *w, struct job *j);
+/* Calls done() of all whose tell() was called by now. */
+void writer_catch_up(struct writer *w);
 /* Runs what was posted, calls done(), fails what done() posts with ERR_CLOSED; closes the spool. Accepts NULL behind the pointer, leaves it there. */
 void writer_stop(struct writer **w);

@@ -49,10 +49,11 @@ static struct house {
 	int bell;
 	struct loop_watch watch;
 	_Atomic bool over;
-	/* a channel on its way to the role */
+	/* a channel on its way to the role; or passing is -2, until the loop has come round */
 	const char *peer;
 	uint32_t account;
 	_Atomic int passing;
+	unsigned accepted; /* answers with 250 that were heard */
 	struct channel directory, receiver, filter, mailroom, control;
 	_Atomic unsigned events[LOG_EVENTS];
 } house;
@@ -81,10 +82,9 @@ static void house_bell(void *to, uint32_t events)
 	(void)events;
 	if (read(house.bell, &count, sizeof count) < 0)
 		return;
-	if (house.passing >= 0) {
+	if (house.passing >= 0)
 		role_queue.channel(&house.service, str_of(house.peer), house.account, 0, house.passing);
-		house.passing = -1;
-	}
+	house.passing = -1;
 	if (house.over)
 		loop_stop(house.service.loop);
 }

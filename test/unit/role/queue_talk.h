@@ -4,7 +4,7 @@
 #include <fcntl.h>
 
 #include "os/fd.h"
-#include "queue_house.h"
+#include "queue_answer.h"
 
 enum { NUMBER_BYTES = 16 };
 
@@ -64,14 +64,6 @@ static void send_bytes(struct channel *session, str body)
 static void send_end(struct channel *session, uint64_t size)
 {
 	MUST(msg_send_body_end(session, 0, &(struct msg_body_end){ .size = size }));
-}
-
-/* The code of the answer. */
-static unsigned hear_queued(struct channel *session)
-{
-	struct msg_queued queued;
-	MUST(msg_expect_queued(session, &queued));
-	return (unsigned)queued.code;
 }
 
 /* The filter has nothing against the message that it is shown. */
