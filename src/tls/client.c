@@ -66,8 +66,7 @@ struct tls *tls_connect(struct tls_client *client, int fd, const char *hostname)
 	snprintf(name, sizeof name, "%s", hostname);
 	if (SSL_set_tlsext_host_name(tls->ssl, name) != 1 || SSL_set1_host(tls->ssl, hostname) != 1)
 		abort(); /* no memory, as above */
-	/* RFC 9525 2, RFC 8461 3.3: a name in the subject is none. */
-	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	SSL_set_connect_state(tls->ssl);
 	return tls;
 }

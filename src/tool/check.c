@@ -52,21 +52,6 @@ static void check_folders(struct check *c)
 	}
 }
 
-/* Who may write it commands the server, which is root. */
-static void check_configuration(struct check *c)
-{
-	const char *path = c->call->conf_path;
-	struct stat st;
-	if (stat(path, &st) != 0)
-		return; /* it has been read */
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		finding(&c->found, "error", "configuration",
-			"%s can be written by others; \"chmod 640 %s\" repairs that", path, path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		finding(&c->found, "error", "configuration", "%s belongs to user %u; \"chown %u %s\" repairs that",
-			path, st.st_uid, geteuid(), path);
-}
-
 static void check_programs(struct check *c)
 {
 	for (size_t i = 0; i < ROWS; i++) {
@@ -335,7 +320,6 @@ int run_check(const struct call *call)
 		return EXIT_REFUSED;
 	c->runs = client_send(&c->setup.folders, &request, NULL, NULL, &reason).code != ERR_ABSENT;
 	c->found.show = show_begin(call);
-	check_configuration(c);
 	check_folders(c);
 	check_programs(c);
 	check_certificate(c);

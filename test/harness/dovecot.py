@@ -137,7 +137,7 @@ class Dovecot:
         program = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
         assert program, "dovecot is not installed: scripts/deps.sh"
         self.process = subprocess.Popen([program, "-F", "-c", str(path)], stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 10
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=5).close()

@@ -23,12 +23,11 @@ class Authority:
     def run(self, *words):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, timeout=60)
 
-    def sign(self, *names, days=30, only_subject=False):
-        """A file with a key and a certificate for these names. only_subject: the name stands where no program should look for it
-        any more."""
+    def sign(self, *names, days=30):
+        """A file with a key and a certificate for these names."""
         path, request = self.folder / f"{names[0]}.pem", self.folder / "request"
         extensions = self.folder / "extensions"
-        extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in names) if not only_subject else "basicConstraints=CA:FALSE")
+        extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in names))
         self.run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", path, "-out", request,
                  "-subj", f"/CN={names[0]}")
         signed = self.folder / "signed"

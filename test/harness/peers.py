@@ -206,7 +206,7 @@ class Peer:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(timeout=60)
+                self.process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
@@ -260,7 +260,7 @@ class Sink:
 
     def __exit__(self, kind, value, trace):
         self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=20)
         if kind is not None:
             print((self.folder / "output").read_text())
         shutil.rmtree(self.folder, ignore_errors=True)

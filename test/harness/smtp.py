@@ -95,11 +95,9 @@ class Smtp:
         return self.reply()
 
     def everything(self, timeout=1.0):
-        """A reply, and all that follow until the server is silent or hangs up."""
-        if (first := self.reply()) is None:
-            return []
+        """All replies until the server is silent or hangs up."""
         self.socket.settimeout(timeout)
-        found = [first]
+        found = []
         try:
             while (reply := self.reply()) is not None:
                 found.append(reply)

@@ -166,7 +166,7 @@ def test_throttled_by_network(server):
 
 def ended(client):
     """The session was ended by the server, with a word about it."""
-    client.socket.settimeout(60)
+    client.socket.settimeout(10)
     try:
         while True:
             client.response()

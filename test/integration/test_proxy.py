@@ -52,7 +52,7 @@ def haproxy(server, tmp_path_factory):
     (folder / "haproxy.cfg").write_text(text)
     process = subprocess.Popen([shutil.which("haproxy") or "/usr/sbin/haproxy", "-db", "-f", str(folder / "haproxy.cfg")])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 10
         for port in ports.values():
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -139,8 +139,8 @@ def test_bad_headers(server, bad):
 
 
 def test_half_a_header(server):
-    begun = time.monotonic()
     with raw(server, header()[:20]) as s:
+        begun = time.monotonic()
         assert s.recv(500).startswith(b"421 ")
         assert time.monotonic() - begun > 3
 

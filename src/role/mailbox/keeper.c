@@ -3,9 +3,11 @@
  * forget and the directory how much is used, moves the log, sweeps. */
 #include "role/mailbox/keeper.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "os/clock.h"
 #include "os/fd.h"
@@ -19,6 +21,7 @@ enum {
 	SYNC_SOONEST_MS = 400,
 	SYNC_SPREAD_MS = 500,
 	SLIM_AFTER_MS = 2000,
+	DELIVERY_NICE = 5,
 	STACK_BYTES = 256 << 10,
 	TAKEN_DAYS = 35,     /* longer than anything waits in a queue */
 	FORGET_ONE_IN = 256, /* syncs: how often old deliveries' names, and old expunges, are looked for */
@@ -216,11 +219,23 @@ static void drain(int fd)
 	eventfd_read(fd, &count);
 }
 
+/* Whoever reads mail, and whoever waits for a 250, comes before what is safe in the queue. Of this thread alone: 0 is the
+ * one that calls. Where it cannot be had, it is delivered with the others. */
+static void come_after_the_others(void)
+{
+	errno = 0;
+	int now = getpriority(PRIO_PROCESS, 0);
+	if (now == -1 && errno != 0)
+		return;
+	(void)setpriority(PRIO_PROCESS, 0, now + DELIVERY_NICE);
+}
+
 static void *keep(void *to)
 {
 	struct keeper *k = to;
 	struct account *a = k->mailbox->account;
 	k->desk = desk_take();
+	come_after_the_others();
 	slim_if_due(k, true);
 	while (!atomic_load(&k->must_stop)) {
 		take_channels(k);
