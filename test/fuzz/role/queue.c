@@ -15,6 +15,8 @@
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/directory_queue.def"
 #include "ipc/conversation.h"
+#define CONVERSATION "ipc/queue_filter.def"
+#include "ipc/conversation.h"
 #define CONVERSATION "ipc/opener_server.def"
 #include "ipc/conversation.h"
 
@@ -173,6 +175,21 @@ static void hear(size_t who)
 	}
 }
 
+/* The filter has nothing against what it is shown, if the input has not said otherwise before. */
+static void judge(void)
+{
+	struct channel *c = &fuzz.peers[FILTER];
+	const struct msg_judged taken = {
+		.code = 250, .status = S("2.0.0"), .reason = S(""), .report = S(""), .marks = S("")
+	};
+	turn(TURN_MS);
+	while (!failed(channel_receive(c))) {
+		const uint32_t tag = c->in->tag;
+		frame_drop(c->in);
+		IGNORE(msg_send_judged(c, tag, &taken));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	if (fuzz.runs++ % RUNS == 0) {
@@ -194,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		say(who, number, p + at, length);
 		at += length;
 	}
+	judge();
 	turn(TURN_MS);
 	for (size_t who = 0; who < PEERS; who++)
 		hear(who);
