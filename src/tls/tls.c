@@ -14,11 +14,12 @@ static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 /* Not const, since the macro of OpenSSL that takes it casts that away. */
 static char groups[] = "X25519:P-256:P-384";
 
+/* Nothing is freed when the process ends: threads of sessions may still be in the library then. */
 void tls_prepare(void)
 {
 	unsigned char first[16];
-	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1 ||
-		RAND_bytes(first, sizeof first) != 1) {
+	const uint64_t how = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_NO_ATEXIT;
+	if (OPENSSL_init_ssl(how, NULL) != 1 || RAND_bytes(first, sizeof first) != 1) {
 		fprintf(stderr, "siegel: OpenSSL cannot be initialised\n");
 		abort();
 	}

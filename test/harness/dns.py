@@ -240,7 +240,7 @@ class Dns:
     def signature(self, zone, owner, type_, data, ttl=60):
         """The data of an RRSIG record (RFC 4034 3.1) for one record that cannot stand in a zone file, by that zone's key."""
         secret = re.search(r"PrivateKey: (\S+)", (self.folder / (self.keys[zone] + ".private")).read_text())[1]
-        key = b"\x30\x31\x02\x01\x01\x04\x20" + base64.b64decode(secret) + b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+        key = b"\x30\x31\x02\x01\x01\x04\x20" + base64.b64decode(secret).rjust(32, b"\0") + b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
         head = struct.pack("!HBBIIIH", type_, 13, len(owner.split(".")), ttl, *DATES_IN_SECONDS, int(self.keys[zone][-5:])) + wire(zone)
         signed = head + wire(owner) + struct.pack("!HHIH", type_, 1, ttl, len(data)) + data
         (self.folder / "signer").write_bytes(key)
