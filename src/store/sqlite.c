@@ -59,7 +59,7 @@ static err err_of(const struct sql *sql, int rc)
 	case SQLITE_DONE:
 		return OK;
 	case SQLITE_FULL:
-		return FAIL(DISK_FULL);
+		return sql->file == NULL || sqlite_vfs_is_full(sql->file) ? FAIL(DISK_FULL) : FAIL(DAMAGED);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return FAIL(DAMAGED);

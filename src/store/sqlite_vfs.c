@@ -24,6 +24,7 @@ struct file {
 	struct file *database;      /* of a log: its database; of a database: itself; of others: NULL */
 	_Atomic(struct file *) log; /* of a database: its write-ahead log */
 	atomic_bool sync_failed;    /* of a database */
+	bool is_full;               /* of a database: it, or its log, found no room the last time */
 	bool is_shared;             /* of a database: other connections may write its log, too */
 	bool is_moving;             /* of a database: a checkpoint moves pages into it */
 	struct gather gather;       /* of a log, or of a database during a checkpoint */
@@ -35,6 +36,19 @@ static bool has_fault(enum sql_deed deed) { return sql_fault != NULL && sql_faul
 static struct file *file_of(sqlite3_file *f) { return (struct file *)(void *)f; }
 static sqlite3_file *real(sqlite3_file *f) { return file_of(f)->real; }
 static bool is_log(const struct file *file) { return file->database != NULL && file->database != file; }
+
+/* SQLite says FULL as well where a damaged file makes it count too far. */
+static int note_room(struct file *file, int rc)
+{
+	if (file->database != NULL)
+		file->database->is_full = rc == SQLITE_FULL;
+	return rc;
+}
+
+static int flush(struct file *file)
+{
+	return file->gather.count > 0 ? note_room(file, gather_flush(&file->gather, file->real)) : SQLITE_OK;
+}
 
 static int file_close(sqlite3_file *f)
 {
@@ -49,15 +63,16 @@ static int file_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
 	int rc = gather_flush_for(&file_of(f)->gather, real(f), at, n);
 	if (rc != SQLITE_OK)
+		note_room(file_of(f), rc);
+	if (rc != SQLITE_OK)
 		return rc;
 	return real(f)->pMethods->xRead(real(f), p, n, at);
 }
 
-static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+static int write_or_gather(struct file *file, const void *p, int n, sqlite3_int64 at)
 {
 	if (has_fault(SQL_DEED_WRITE))
 		return SQLITE_FULL;
-	struct file *file = file_of(f);
 	if (is_log(file) && !file->database->is_shared)
 		return gather_write(&file->gather, file->real, p, n, at);
 	if (file->is_moving)
@@ -66,11 +81,16 @@ static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 	return rc != SQLITE_OK ? rc : file->real->pMethods->xWrite(file->real, p, n, at);
 }
 
+static int file_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
+{
+	return note_room(file_of(f), write_or_gather(file_of(f), p, n, at));
+}
+
 static int file_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
 	if (has_fault(SQL_DEED_WRITE))
 		return SQLITE_IOERR_TRUNCATE;
-	int rc = gather_flush(&file_of(f)->gather, real(f));
+	int rc = flush(file_of(f));
 	return rc == SQLITE_OK ? real(f)->pMethods->xTruncate(real(f), size) : rc;
 }
 
@@ -87,13 +107,13 @@ static int sync_file(struct file *file, int flags)
 static int file_sync(sqlite3_file *f, int flags)
 {
 	struct file *file = file_of(f);
-	int rc = gather_flush(&file->gather, file->real);
+	int rc = flush(file);
 	return rc == SQLITE_OK ? sync_file(file, flags) : rc;
 }
 
 static int file_size(sqlite3_file *f, sqlite3_int64 *size)
 {
-	int rc = gather_flush(&file_of(f)->gather, real(f));
+	int rc = flush(file_of(f));
 	return rc == SQLITE_OK ? real(f)->pMethods->xFileSize(real(f), size) : rc;
 }
 
@@ -105,7 +125,7 @@ static int file_is_reserved(sqlite3_file *f, int *out) { return real(f)->pMethod
 static void move_pages(struct file *file, bool begins)
 {
 	file->is_moving = begins && !file->is_shared;
-	if (!begins && gather_flush(&file->gather, file->real) == SQLITE_OK)
+	if (!begins && flush(file) == SQLITE_OK)
 		gather_free(&file->gather);
 }
 
@@ -332,6 +352,8 @@ err sqlite_vfs_fill_log(sqlite3_file *main_file, int64_t size, bool *more)
 		return OK;
 	return rc == SQLITE_FULL ? FAIL(DISK_FULL) : FAIL(STORAGE);
 }
+
+bool sqlite_vfs_is_full(sqlite3_file *main_file) { return file_of(main_file)->is_full; }
 
 bool sqlite_vfs_has_failed(sqlite3_file *main_file) { return atomic_load(&file_of(main_file)->sync_failed); }
 

@@ -18,5 +18,7 @@ err sqlite_vfs_sync_log(sqlite3_file *main_file);
 err sqlite_vfs_fill_log(sqlite3_file *main_file, int64_t size, bool *more);
 /* Whether a sync of this connection has ever failed. Any thread. */
 bool sqlite_vfs_has_failed(sqlite3_file *main_file);
+/* Whether the last write of this connection found no room. The thread that uses the connection. */
+bool sqlite_vfs_is_full(sqlite3_file *main_file);
 /* Gives back memory that is only kept for speed. The thread that uses the connection. */
 void sqlite_vfs_slim(sqlite3_file *main_file);

@@ -292,6 +292,26 @@ static void test_full_disk_while_it_is_filled(void **state)
 	sql_close(&sql);
 }
 
+/* That there is no number left is no matter of room: nothing in a sound store comes near that. */
+static void test_full_without_a_full_disk(void **state)
+{
+	static const char *const to_the_brim[] = {
+		"CREATE TABLE brim (id INTEGER PRIMARY KEY AUTOINCREMENT);"
+		"INSERT INTO brim VALUES (9223372036854775807);",
+	};
+	static const char *const one_more[] = { "INSERT INTO brim DEFAULT VALUES" };
+	const struct sql_store brim = { .application_id = 77,
+		.page_size = 4096,
+		.migrations = to_the_brim,
+		.migration_count = 1,
+		.operations = one_more,
+		.operation_count = 1 };
+	(void)state;
+	struct sql *sql = open_store(&brim, SQL_ALONE);
+	check_err("no number", sql_run(sql_use(sql, 0)), ERR_DAMAGED);
+	sql_close(&sql);
+}
+
 /* Three rows in a transaction, from the opening of the file on, with the n-th deed and all later ones failing: until n is
  * larger than what it takes. Afterwards all three rows are there or none. */
 static void fail_every(enum sql_deed deed, const char *name)
@@ -420,6 +440,7 @@ int main(void)
 		WITH_FOLDER(test_kept_log),
 		WITH_FOLDER(test_filled_log),
 		WITH_FOLDER(test_full_disk_while_it_is_filled),
+		WITH_FOLDER(test_full_without_a_full_disk),
 		WITH_FOLDER(test_two_connections),
 		WITH_FOLDER(test_versions),
 		WITH_FOLDER(test_damage),
