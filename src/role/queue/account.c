@@ -5,7 +5,7 @@
 #include "os/clock.h"
 #include "os/random.h"
 #include "role/queue/account.h"
-#include "role/queue/notice.h"
+#include "role/queue/success.h"
 #include "store/spool/file.h"
 
 enum {
@@ -38,12 +38,6 @@ static void list_remove(struct delivery_list *l, struct delivery *d)
 static struct delivery **bucket(struct queue *q, str number, uint64_t position)
 {
 	return &q->deliveries[(hash_of(&q->key, number) + position) % DELIVERY_BUCKETS];
-}
-
-/* Only whoever logged in: nobody else is told anything, whatever was asked for. */
-static bool is_awaited(const struct spool_message *m, const struct spool_recipient *r)
-{
-	return r->forward == 0 && m->account > 0 && notice_is_allowed(m, 0) && notice_wanted(r->notify, NOTICE_SUCCESS);
 }
 
 static str number_of(const struct delivery *d) { return str_from((const char *)d->message->row.number, SPOOL_NUMBER); }
@@ -156,7 +150,7 @@ void deliveries_add(struct message *m)
 				.address = r->address,
 				.detail = r->detail,
 				.orcpt = r->orcpt,
-				.is_awaited = is_awaited(&m->row, r) };
+				.is_awaited = success_is_awaited(&m->row, r) };
 			enter(&m->deliveries[i], a);
 		} else {
 			a->more = true;
@@ -211,26 +205,12 @@ void account_unload(struct account *a)
 	}
 }
 
-/* RFC 3461 5.2.3; in the transaction that removes the recipient, so once. */
-static err add_success(const struct delivery *d, struct spool *spool)
-{
-	const struct spool_message *about = &d->message->row;
-	const struct notice_recipient to = { .address = d->address, .orcpt = d->orcpt, .final = true };
-	const struct notice n = { .kind = NOTICE_SUCCESS,
-		.about = about,
-		.account = notice_account(about, 0),
-		.list = &to,
-		.count = 1,
-		.hostname = d->message->q->service->conf->server.hostname };
-	return notice_spool(&n, spool);
-}
-
 static err run_remove(struct job *j, struct spool *spool)
 {
 	struct delivery *d = (struct delivery *)j;
 	bool last = false;
 	if (d->is_awaited)
-		TRY(add_success(d, spool));
+		TRY(success_tell(d, spool));
 	TRY(spool_remove(spool, d->message->row.id, d->position, &last));
 	d->due = last && (d->message->row.flags & SPOOL_FILE) != 0;
 	return OK;
@@ -348,7 +328,7 @@ static err load_row(void *to, const struct spool_message *row, const struct spoo
 		.address = arena_copy(m->arena, r->address),
 		.detail = arena_copy(m->arena, r->detail),
 		.orcpt = arena_copy(m->arena, r->orcpt),
-		.is_awaited = is_awaited(row, r),
+		.is_awaited = success_is_awaited(row, r),
 	};
 	l->bytes += (size_t)row->size;
 	*l->end = m;

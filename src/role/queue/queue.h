@@ -26,6 +26,7 @@ enum {
 struct queue;
 struct session;
 struct account;
+
 /* One recipient's share of a message in memory. */
 enum delivery_state { DELIVERY_WAITING, DELIVERY_OUT, DELIVERY_GONE };
 struct delivery {
