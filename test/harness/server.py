@@ -35,9 +35,8 @@ def build_folder():
     return pathlib.Path(os.environ.get("SIEGEL_BUILD", ROOT / "b"))
 
 
-def free_offset(earlier=0):
-    """A port offset at which all our ports are free, the one behind so many earlier ones. Tests may run side by side, so it
-    begins at a place of its own."""
+def free_offsets():
+    """Port offsets at which all our ports are free, each once. Tests may run side by side, so it begins at a place of its own."""
     start = 20000 + os.getpid() % 350 * 100
     for offset in list(range(start, 60000, 1000)) + list(range(20000, start, 1000)):
         with contextlib.ExitStack() as sockets:
@@ -47,10 +46,7 @@ def free_offset(earlier=0):
                     s.bind(("127.0.0.1", port + offset))
             except OSError:
                 continue
-        if earlier == 0:
-            return offset
-        earlier -= 1
-    raise RuntimeError("no free ports")
+        yield offset
 
 
 def check_reports(text):
@@ -72,7 +68,7 @@ class Server:
             self.settings.append("resolver.stub=.=127.0.0.1@1")  # no test asks the world
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="siegel-test-")) if folder is None else pathlib.Path(folder)
         self.folder = self.base / "siegel"
-        self.offset = free_offset()
+        self.offset = next(free_offsets())
         self.process = None
         self.accounts = {}
 
