@@ -19,12 +19,21 @@
 #define CONVERSATION "ipc/supervisor_role.def"
 #include "ipc/conversation.h"
 
-enum { LIFELINE = 3, HOME = 4, ARENA_BUDGET = 16 << 20, MALLOC_ARENAS = 2 };
+enum { LIFELINE = 3, HOME = 4, ARENA_BUDGET = 16 << 20, SETTINGS_BUDGET = 8 << 20, MALLOC_ARENAS = 2 };
+
+/* Settings that are to hold later, all at once. */
+struct settings {
+	struct conf conf;
+	struct arena *arena; /* which its lists and texts live in; NULL: there are none */
+	err e;               /* the first thing that was wrong */
+};
 
 /* There is one service in a process; what only the skeleton touches stands here. */
 static struct skeleton {
 	struct service service;
 	struct conf conf;
+	struct arena *conf_arena; /* NULL: it lives as long as the process */
+	struct settings next;
 	struct channel lifeline;
 	struct hear_counts heard;
 	struct loop_watch lifeline_watch, finish_watch;
@@ -38,15 +47,59 @@ static struct skeleton {
 
 static void end(struct skeleton *k) { loop_stop(k->service.loop); }
 
-static err on_settings(struct skeleton *k, const struct msg_settings *m, uint32_t tag)
+static err set_lines(const struct skeleton *k, struct conf *conf, struct arena *a, str lines)
 {
 	struct msg_setting setting;
-	str lines = m->lines;
 	err e = OK;
-	(void)tag;
 	while (msg_next_setting(&lines, k->service.out, &setting, &e))
-		TRY(conf_set_line(&k->conf, k->service.arena, setting.line, NULL));
+		TRY(conf_set_line(conf, a, setting.line, NULL));
 	return e;
+}
+
+/* A mistake in them costs the process nothing but these. */
+static void set_later(const struct skeleton *k, struct settings *next, str lines)
+{
+	if (next->arena == NULL) {
+		next->arena = arena_new("settings", SETTINGS_BUDGET);
+		next->e = conf_init(&next->conf, next->arena);
+	}
+	if (!failed(next->e))
+		next->e = set_lines(k, &next->conf, next->arena, lines);
+}
+
+static err on_settings(struct skeleton *k, const struct msg_settings *m, uint32_t tag)
+{
+	(void)tag;
+	if (!k->serving)
+		return set_lines(k, &k->conf, k->service.arena, m->lines);
+	set_later(k, &k->next, m->lines);
+	return OK;
+}
+
+static void take_next(struct skeleton *k)
+{
+	struct arena *before = k->conf_arena;
+	k->conf = k->next.conf;
+	k->conf_arena = k->next.arena;
+	k->next.arena = NULL;
+	k->service.role->renewed(&k->service);
+	arena_free(&before);
+}
+
+static err on_renew(struct skeleton *k, const struct msg_renew *m, uint32_t tag)
+{
+	const err e = k->next.arena == NULL || k->service.role->renewed == NULL ? FAIL(UNSUPPORTED) : k->next.e;
+	const struct msg_renewed answer = { .taken = !failed(e) };
+	(void)m;
+	(void)tag;
+	if (failed(e)) {
+		LOG(&k->service.log, settings_refused, F_ERR(e));
+	} else {
+		take_next(k);
+		LOG(&k->service.log, settings_taken);
+	}
+	arena_free(&k->next.arena);
+	return msg_send_renewed(&k->lifeline, 0, &answer);
 }
 
 static err on_channel(struct skeleton *k, const struct msg_channel *m, uint32_t tag)

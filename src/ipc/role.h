@@ -26,6 +26,9 @@ struct role {
 	void (*channel)(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
 	void (*listener)(struct service *s, str name, int fd);
 	void (*file)(struct service *s, str name, int fd); /* open for reading */
+	/* Other settings hold from now on; those from before are gone when this returns. NULL: the role keeps the ones that it
+	 * was started with. No other thread may read settings in a role that has this. */
+	void (*renewed)(struct service *s);
 	/* After `go`. A failure ends the process. */
 	err (*start)(struct service *s);
 	/* Take nothing new; call service_finish() when done. NULL: end at once. */

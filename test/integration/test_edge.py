@@ -182,6 +182,8 @@ class Liar:
             for line in lines:
                 if not line.startswith(b"RCPT"):
                     connection.sendall(b"250 ok\r\n")
+                elif callable(self.lie):
+                    connection.sendall(self.lie())
                 elif self.lie is not None:
                     connection.sendall(self.lie)
                 else:
@@ -201,6 +203,27 @@ def test_hostile_inner_server():
         edge.command("domain", "forget")
         assert edge.rcpt("victim@inner.test").code == 250
         assert edge.objects("queue", "list") == []
+
+
+def test_a_question_outlives_a_reload():
+    """What an inner server was asked before is answered to who waits for it, and the new patience is for the next question."""
+    with Liar() as liar, Edge(liar.port, settings=["edge.remember_unknown=1h"]) as edge:
+        asked, answered = threading.Event(), threading.Event()
+
+        def answer():
+            asked.set()
+            assert answered.wait(PATIENCE)
+            return b"550 5.1.1 none\r\n"
+        liar.lie = answer
+        client = edge.stranger()
+        client.send("MAIL FROM:<you@elsewhere.test>\r\nRCPT TO:<slow@inner.test>\r\nRCPT TO:<anna-news@example.test>\r\n")
+        assert asked.wait(PATIENCE)
+        edge.account("kx-anna", "anna@example.test")
+        edge.conf.write_text(edge.conf.read_text() + "accounts:\n  subaddress_separator: \"-\"\n")
+        edge.command("reload")
+        answered.set()
+        assert [client.reply().code for _ in range(3)] == [250, 550, 250]
+        client.close()
 
 
 class Mailboxes(Dovecot):

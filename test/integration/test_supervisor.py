@@ -14,7 +14,10 @@ import time
 import pytest
 
 from harness import server
+from harness.imap import Client
+from harness.smtp import Smtp
 
+MESSAGE = b"From: anna@example.test\r\nSubject: here\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nhello\r\n"
 STRANGER, ORDINARY = 65533, 65534
 USERS = [None, ORDINARY] if os.geteuid() == 0 else [None]
 ROLES = ["logger", "hasher", "keyring", "resolver", "ledger", "fetcher", "directory", "filter", "queue", "mailroom", "greeter", "receiver", "frontdoor", "control"]
@@ -167,13 +170,69 @@ def test_reload_loses_no_connection(user):
         assert new[("greeter", "")]["pid"] != old[("greeter", "")]["pid"]
         for role in ("queue", "directory", "mailroom", "control", "logger"):
             assert new[(role, "")]["pid"] == old[(role, "")]["pid"]
-        waits = {"at_next_start": "smtp.message_max", "processes": "directory filter queue"}
+        waits = {"at_next_start": "smtp.message_max", "processes": "filter queue"}
         assert "smtp.message_max" in said and s.objects("reload") == [waits]  # still, since the start
         with s.connect("smtp") as session:
             session.recv(200)
             session.sendall(b"EHLO client.example\r\n")
             time.sleep(0.2)
             assert b"SIZE 70000" in session.recv(4000)
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_reload_reaches_the_directory(user):
+    """Sessions of all kinds that were there before live on, and the next thing that they ask is answered by the new settings."""
+    with server.Server(user=user) as s:
+        s.account("kx77-anna", "anna@example.test")
+        old = status(s)
+        reader = Client(s.connect("imaps"))
+        reader.login("kx77-anna", server.PASSWORD)
+        reader.ok("SELECT INBOX")
+        stranger, member = Smtp.to(s), Smtp.to(s, "submissions")
+        assert member.login("kx77-anna", server.PASSWORD).code == 235
+        stranger.command("MAIL FROM:<you@elsewhere.test>")
+        assert stranger.command("RCPT TO:<anna-news@example.test>").code == 550
+        assert stranger.command("RCPT TO:<you@elsewhere.test>").code == 550
+        short = ["account", "password", "kx77-anna", "--password-stdin"]
+        assert s.command(*short, input="ten chars.", check=False).returncode == 1
+
+        good = s.conf.read_text()
+        s.conf.write_text(good + "accounts: {subaddress_separator: \"-\", quota: 100M}\nlogin: {password_length: 8}\n"
+                                 "relay: {relay_networks: [127.0.0.0/8]}\nlocal: {submit: none}\n")
+        assert s.objects("reload") == [{"at_next_start": "local.submit", "processes": "supervisor"}]
+        assert len(s.log("settings_taken")) == 1 + len([role for role, _ in old if role == "frontdoor"])
+        assert stranger.command("RCPT TO:<anna-news@example.test>").code == 250
+        assert stranger.command("RCPT TO:<you@elsewhere.test>").code == 250
+        assert stranger.data(MESSAGE).code == 250
+        assert member.envelope("anna@example.test", "anna@example.test").code == 250
+        assert member.data(MESSAGE).code == 250
+        s.wait_for(lambda: reader.ok("UID SEARCH ALL").of("SEARCH")[0][1:] == ["1", "2"])
+        assert s.command(*short, input="ten chars.", check=False).returncode == 0
+        assert status(s)[("directory", "")]["pid"] == old[("directory", "")]["pid"]
+
+        # What is wrong changes nothing; and back again.
+        s.conf.write_text(good + "accounts: {subaddress_separator: \"--\"}\n")
+        assert s.command("reload", check=False).returncode == 1
+        stranger.command("MAIL FROM:<you@elsewhere.test>")
+        assert stranger.command("RCPT TO:<anna-news@example.test>").code == 250
+        s.conf.write_text(good)
+        assert s.objects("reload") == []
+        assert stranger.command("RCPT TO:<anna-more@example.test>").code == 550
+
+
+def test_a_process_that_dies_or_is_silent_does_not_hold_up_a_reload():
+    with server.Server(expected_events={"process_died", "channel_broken"}) as s:
+        pid = status(s)[("directory", "")]["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        reload = subprocess.Popen(s.as_user([str(server.build_folder() / "siegel"), "reload", "-c", str(s.conf)]),
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        s.wait_for(lambda: s.log("settings_taken"))
+        assert s.command("reload", check=False).returncode == 1  # one at a time
+        os.kill(pid, signal.SIGKILL)
+        assert reload.communicate(timeout=120)[0] == "" and reload.returncode == 0
+        s.wait_for(lambda: status(s)[("directory", "")]["pid"] not in (0, pid))
+        s.wait_for(lambda: banner(s).startswith(b"220 "))
+        s.command("reload")
 
 
 def test_a_wrong_configuration_changes_nothing():

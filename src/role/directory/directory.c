@@ -4,6 +4,8 @@
 #include "role/directory/local.h"
 #include "role/directory/session.h"
 
+#include "os/clock.h"
+
 #include <stdio.h>
 
 enum { TIDY_MS = 30000 };
@@ -75,27 +77,53 @@ void directory_role_prepare(struct service *s)
 	remember_prepare();
 }
 
+static int64_t ms_of(uint64_t seconds) { return (int64_t)seconds * 1000; }
+
+/* What is told its settings. All else reads them where it needs them. */
+static void set_times(struct directory_role *r, int64_t now)
+{
+	const struct conf *conf = r->service->conf;
+	const struct inner_times times = { .taken = ms_of(conf->edge.remember_taken),
+		.unknown = ms_of(conf->edge.remember_unknown),
+		.alarm = ms_of(conf->edge.alarm_after) };
+	inner_set_times(r->inner, &times, now);
+	r->callouts.patience = ms_of(conf->edge.answer_timeout);
+	remembered_set_keep(r->remembered, ms_of(conf->login.remember), now);
+	throttle_set_while(r->throttle, ms_of(conf->login.block_time));
+}
+
 static err set_up(struct directory_role *r)
 {
 	struct service *s = r->service;
-	const struct conf_login *conf = &s->conf->login;
 	static struct inner inner; /* large, and untouched where no domain is inner */
 	r->jobs.loop = s->loop;
 	r->inner = &inner;
-	const struct conf_edge *edge = &s->conf->edge;
-	inner_begin(&inner, (int64_t)edge->remember_taken * 1000, (int64_t)edge->remember_unknown * 1000,
-		(int64_t)edge->alarm_after * 1000);
+	inner_begin(&inner);
 	r->callouts.loop = s->loop;
-	r->callouts.patience = (int64_t)edge->answer_timeout * 1000;
-	r->remembered = remembered_new(s->arena, (int64_t)conf->remember * 1000);
-	r->throttle = throttle_new(s->arena, (int64_t)conf->block_time * 1000);
+	r->remembered = remembered_new(s->arena);
+	r->throttle = throttle_new(s->arena);
 	r->brake = brake_new(s->arena);
 	if (r->brake == NULL)
 		return FAIL(MEMORY);
 	r->networks = networks_new(s->arena, s->loop, &s->log, r->store);
 	r->scratch = NEW(s->arena, struct frame, 1);
 	r->records = NEW(s->arena, char, DIRECTORY_RECORDS);
-	return arena_spent(s->arena) ? FAIL(MEMORY) : OK;
+	if (arena_spent(s->arena))
+		return FAIL(MEMORY);
+	set_times(r, clock_ms());
+	return OK;
+}
+
+/* Sessions, logins and questions go on; they meet the new settings with their next step. */
+void directory_role_renewed(struct service *s)
+{
+	struct directory_role *r = s->state;
+	set_times(r, clock_ms());
+	for (struct link *l = r->links, *next; l != NULL; l = next) {
+		next = l->next;
+		if (l->kind == LINK_MAILBOX)
+			quota_tell(l);
+	}
 }
 
 err directory_role_start(struct service *s)

@@ -18,7 +18,7 @@ static void remember(struct inner *in, const struct callout_question *q, const s
 {
 	struct inner_known *k = slot_of(in, q->recipient);
 	const bool is_taken = r->answer == CALLOUT_TAKEN;
-	const int64_t keep = is_taken ? in->taken_ms : r->answer == CALLOUT_UNKNOWN ? in->unknown_ms : 0;
+	const int64_t keep = is_taken ? in->times.taken : r->answer == CALLOUT_UNKNOWN ? in->times.unknown : 0;
 	if (k == NULL)
 		return;
 	if (keep == 0) {
@@ -54,10 +54,7 @@ static bool serves(const struct inner_server *s, str domain)
 	return str_eq_nocase(str_from(s->domain, s->n), domain);
 }
 
-static int64_t latest(const struct inner_server *s)
-{
-	return s->away_until > s->alive ? s->away_until : s->alive;
-}
+static int64_t latest(const struct inner_server *s) { return s->away_until > s->alive ? s->away_until : s->alive; }
 
 /* NULL: nothing is known of it. */
 static struct inner_server *find(struct inner *in, str domain)
@@ -91,7 +88,7 @@ static enum inner_change note_away(struct inner *in, struct inner_server *s, int
 		s->alarmed = false;
 		return INNER_FAILED;
 	}
-	if (s->alarmed || now - s->away_since < in->alarm_ms)
+	if (s->alarmed || now - s->away_since < in->times.alarm)
 		return INNER_UNCHANGED;
 	s->alarmed = true;
 	return INNER_LASTS;
@@ -181,18 +178,26 @@ static void translate(const struct callout_result *r, struct inner_verdict *v)
 /* ---- both ---- */
 
 /* What was never written is not written now either: most installations have no inner server. */
-void inner_begin(struct inner *in, int64_t taken_ms, int64_t unknown_ms, int64_t alarm_ms)
+void inner_begin(struct inner *in)
 {
 	random_bytes(&in->key, sizeof in->key);
-	in->taken_ms = taken_ms;
-	in->unknown_ms = unknown_ms;
-	in->alarm_ms = alarm_ms;
 	for (size_t i = 0; i < INNER_SLOTS; i++)
 		if (in->known[i].n > 0)
 			in->known[i] = (struct inner_known){ .n = 0 };
 	for (size_t i = 0; i < INNER_SERVERS; i++)
 		if (in->servers[i].n > 0)
 			in->servers[i] = (struct inner_server){ .n = 0 };
+}
+
+void inner_set_times(struct inner *in, const struct inner_times *times, int64_t now)
+{
+	in->times = *times;
+	for (size_t i = 0; i < INNER_SLOTS; i++) {
+		struct inner_known *k = &in->known[i];
+		const int64_t latest_end = now + (k->is_taken ? times->taken : times->unknown);
+		if (k->n > 0 && k->until > latest_end)
+			k->until = latest_end;
+	}
 }
 
 /* Silence about a size is no promise about one that is said; what a message demands beyond the usual is asked for. */

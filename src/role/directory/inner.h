@@ -9,12 +9,12 @@
 #include "role/directory/callout.h"
 
 enum {
-	INNER_SLOTS = 4096,      /* recipients */
-	INNER_KEY_MAX = 110,     /* bytes of an address; longer ones are asked for every time */
-	INNER_SERVERS = 128,     /* domains */
+	INNER_SLOTS = 4096,  /* recipients */
+	INNER_KEY_MAX = 110, /* bytes of an address; longer ones are asked for every time */
+	INNER_SERVERS = 128, /* domains */
 	INNER_DOMAIN_MAX = 255,
-	INNER_ALIVE_MS = 1000,   /* for so long an answer proves that a server is there */
-	INNER_AWAY_MS = 3000,    /* for so long one that gave none is not asked again */
+	INNER_ALIVE_MS = 1000, /* for so long an answer proves that a server is there */
+	INNER_AWAY_MS = 3000,  /* for so long one that gave none is not asked again */
 	INNER_TEXT_MAX = 400,
 	INNER_STATUS_MAX = 16,
 };
@@ -30,14 +30,20 @@ struct inner_known {
 
 struct inner_server {
 	char domain[INNER_DOMAIN_MAX];
-	uint8_t n; /* 0: this place is free */
+	uint8_t n;                             /* 0: this place is free */
 	int64_t alive, away_since, away_until; /* clock_ms(); 0: never, it is not away */
 	bool alarmed;
 };
 
+/* Milliseconds: how long it counts that a recipient is taken, or unknown, and how long a server may be away before somebody
+ * is told. */
+struct inner_times {
+	int64_t taken, unknown, alarm;
+};
+
 struct inner {
 	struct hash_key key;
-	int64_t taken_ms, unknown_ms, alarm_ms;
+	struct inner_times times;
 	struct inner_known known[INNER_SLOTS];
 	struct inner_server servers[INNER_SERVERS];
 };
@@ -52,14 +58,15 @@ struct inner_verdict {
 /* What changed with an answer, for the log. */
 enum inner_change {
 	INNER_UNCHANGED,
-	INNER_FAILED,   /* the server was there before */
-	INNER_BACK,     /* it was away */
-	INNER_LASTS,    /* it has been away for so long that somebody must be told, once */
+	INNER_FAILED, /* the server was there before */
+	INNER_BACK,   /* it was away */
+	INNER_LASTS,  /* it has been away for so long that somebody must be told, once */
 };
 
-/* Begins with nothing known. Times are milliseconds: how long it counts that a recipient is taken, or unknown, and how long
- * a server may be away before somebody is told. */
-void inner_begin(struct inner *in, int64_t taken_ms, int64_t unknown_ms, int64_t alarm_ms);
+/* Begins with nothing known; inner_set_times() comes next. */
+void inner_begin(struct inner *in);
+/* What is known already ends by then, too. */
+void inner_set_times(struct inner *in, const struct inner_times *times, int64_t now);
 /* What is known. False: it must be asked. */
 bool inner_recall(struct inner *in, const struct callout_question *q, int64_t now, struct inner_verdict *out);
 /* Takes the answer to a question, remembers what may be remembered, and says what it means for the client. */

@@ -7,6 +7,7 @@ static const struct role role_directory = {
 	.channel = directory_role_channel,
 	.file = directory_role_file,
 	.start = directory_role_start,
+	.renewed = directory_role_renewed,
 	.stop = directory_role_stop,
 };
 

@@ -33,14 +33,21 @@ void remember_prepare(void)
 		abort();
 }
 
-struct remembered *remembered_new(struct arena *a, int64_t keep_ms)
+struct remembered *remembered_new(struct arena *a)
 {
 	struct remembered *r = NEW(a, struct remembered, 1);
 	if (r == NULL)
 		return NULL;
 	random_bytes(r->key, sizeof r->key);
-	r->keep_ms = keep_ms;
 	return r;
+}
+
+void remembered_set_keep(struct remembered *r, int64_t keep_ms, int64_t now)
+{
+	r->keep_ms = keep_ms;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (r->slots[i].account != 0 && r->slots[i].until > now + keep_ms)
+			r->slots[i].until = now + keep_ms;
 }
 
 /* HMAC-SHA-256 of account and password. */

@@ -11,8 +11,10 @@ struct remembered;
 /* To be called before the process confines itself: OpenSSL would look for its configuration and its algorithms later. */
 void remember_prepare(void);
 
-/* keep_ms: for how long; 0: nothing is remembered. NULL: the arena is spent. */
-struct remembered *remembered_new(struct arena *a, int64_t keep_ms);
+/* Nothing is remembered until remembered_set_keep() says so. NULL: the arena is spent. */
+struct remembered *remembered_new(struct arena *a);
+/* For how many milliseconds; 0: nothing is remembered. What is remembered already ends by then, too. */
+void remembered_set_keep(struct remembered *r, int64_t keep_ms, int64_t now);
 
 void password_remember(struct remembered *r, uint32_t account, str password, int64_t now);
 bool password_is_remembered(const struct remembered *r, uint32_t account, str password, int64_t now);

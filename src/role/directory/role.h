@@ -62,8 +62,8 @@ struct directory_role {
 	struct throttle *throttle;
 	struct networks *networks;
 	struct brake *brake;
-	struct cap *caps;                /* of what is forwarded where */
-	char forward_key[DIRECTORY_KEY]; /* signs the addresses of forwards */
+	struct cap *caps;                  /* of what is forwarded where */
+	char forward_key[DIRECTORY_KEY];   /* signs the addresses of forwards */
 	struct local_users *local_users;   /* NULL: not told yet */
 	struct local_counts *local_counts; /* NULL: nobody sent yet */
 	struct frame *scratch;             /* for records */
@@ -77,6 +77,7 @@ struct directory_role {
 void directory_role_prepare(struct service *s);
 void directory_role_channel(struct service *s, str peer, uint64_t account, uint64_t pid, int fd);
 err directory_role_start(struct service *s);
+void directory_role_renewed(struct service *s);
 void directory_role_stop(struct service *s);
 
 /* Tells those that came before start what they need. */

@@ -17,15 +17,16 @@ struct throttle {
 	struct entry entries[BUCKETS][WAYS];
 };
 
-struct throttle *throttle_new(struct arena *a, int64_t while_ms)
+struct throttle *throttle_new(struct arena *a)
 {
 	struct throttle *t = NEW(a, struct throttle, 1);
 	if (t == NULL)
 		return NULL;
 	random_bytes(&t->key, sizeof t->key);
-	t->while_ms = while_ms;
 	return t;
 }
+
+void throttle_set_while(struct throttle *t, int64_t while_ms) { t->while_ms = while_ms; }
 
 static bool is_old(const struct throttle *t, const struct entry *e, int64_t now)
 {

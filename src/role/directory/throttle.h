@@ -7,8 +7,10 @@
 
 struct throttle;
 
-/* while_ms: how long a failure counts. NULL: the arena is spent. */
-struct throttle *throttle_new(struct arena *a, int64_t while_ms);
+/* NULL: the arena is spent. */
+struct throttle *throttle_new(struct arena *a);
+/* For how many milliseconds a failure counts, also those that were counted before. Must be said before the first one. */
+void throttle_set_while(struct throttle *t, int64_t while_ms);
 
 unsigned throttle_count(const struct throttle *t, str key, int64_t now);
 /* One more; the new count. */

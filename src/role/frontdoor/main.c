@@ -98,6 +98,9 @@ static err start(struct service *s)
 	return listeners_open(&door->listeners, s->loop);
 }
 
+/* All but the certificates are asked for where they are needed. */
+static void renewed(struct service *s) { (void)s; }
+
 static void retire(struct service *s)
 {
 	struct frontdoor *door = s->state;
@@ -112,6 +115,7 @@ static const struct role role_frontdoor = { .name = "frontdoor",
 	.channel = channel,
 	.listener = listener,
 	.start = start,
+	.renewed = renewed,
 	.retire = retire };
 
 int main(int argc, char **argv) { return role_main(&role_frontdoor, argc, argv); }

@@ -6,6 +6,7 @@
 #include "role/supervisor/files.h"
 #include "role/supervisor/mailboxes.h"
 #include "role/supervisor/peers.h"
+#include "role/supervisor/reload.h"
 #include "role/supervisor/spawn.h"
 #include "role/supervisor/supervision.h"
 
@@ -181,7 +182,14 @@ static err send_listeners(struct process *p, const struct ports *ports)
 	return OK;
 }
 
-err process_send_settings(struct process *p) { return sent(p, send_settings(p)); }
+static err renew(struct process *p)
+{
+	struct channel line = process_line(p);
+	TRY(send_settings(p));
+	return msg_send_renew(&line, 0, &(const struct msg_renew){ 0 });
+}
+
+err process_renew(struct process *p) { return sent(p, renew(p)); }
 
 static err feed(struct process *p)
 {
@@ -210,6 +218,13 @@ static err on_running(struct process *p, const struct msg_running *m, uint32_t t
 		LOG(&p->supervisor->service.log, mailbox_started, F_NUMBER("account", p->account),
 			F_NUMBER("process", (uint64_t)p->pid));
 	supervision_changed(p->supervisor, p);
+	return OK;
+}
+
+static err on_renewed(struct process *p, const struct msg_renewed *m, uint32_t tag)
+{
+	(void)tag;
+	reload_renewed(p, m->taken);
 	return OK;
 }
 

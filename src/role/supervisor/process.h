@@ -20,8 +20,8 @@ void process_stop(struct process *p);
 void process_retire(struct process *p, unsigned seconds);
 bool process_is_up(const struct process *p);
 
-/* Sends it all settings of its sections, also while it serves: only a process that reads them in its loop alone. */
-err process_send_settings(struct process *p);
+/* Sends it all settings of its sections while it serves, to take over together; reload_renewed() hears its answer. */
+err process_renew(struct process *p);
 
 /* Its lifeline for sending, which waits a little. Whoever sends over it ends the process when that fails. */
 struct channel process_line(const struct process *p);

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 
-enum { CONF_BUDGET = 8 << 20, LINE_ROOM = CONF_VALUE_MAX * 2 };
+enum { CONF_BUDGET = 8 << 20, PATIENCE = 30000 /* ms, with processes that take over settings */ };
 
 /* The mistakes of a configuration go to whoever asked. */
 struct telling {
@@ -41,11 +41,16 @@ static void refuse(struct supervisor *s, struct admin *caller, str reason)
 			F_TEXT("reason", reason));
 }
 
+/* Of these the supervisor itself makes use, at its start. */
+static const char of_the_start[] = "server.folder server.log_folder server.run_folder local.submit";
+
 /* Those that a reload leaves alone. */
-static void write_who_waits(struct buf *b, const char *section)
+static void write_who_waits(struct buf *b, const struct conf_setting *setting, str path)
 {
+	if (row_has(of_the_start, path))
+		buf_add(b, S("supervisor"));
 	for (size_t i = 0; i < ROWS; i++)
-		if ((rows[i].flags & (RELOADED | PER_CORE)) == 0 && row_has(rows[i].sections, str_of(section)))
+		if ((rows[i].flags & (RELOADED | RENEWED)) == 0 && row_has(rows[i].sections, str_of(setting->section)))
 			buf_addf(b, "%s%s", b->n > 0 ? " " : "", rows[i].role);
 }
 
@@ -65,10 +70,10 @@ static void tell_what_waits(struct supervisor *s, const struct conf *after, stru
 		const struct conf_setting *setting = &conf_settings[i];
 		char room[512], name_room[128], who_room[256];
 		struct buf line = BUF_ON(room), name = BUF_ON(name_room), who = BUF_ON(who_room);
-		write_who_waits(&who, setting->section);
+		buf_addf(&name, "%s.%s", setting->section, setting->name);
+		write_who_waits(&who, setting, buf_str(&name));
 		if (who.n == 0 || !is_changed(&s->first, after, setting))
 			continue;
-		buf_addf(&name, "%s.%s", setting->section, setting->name);
 		struct json j = json_begin(&line);
 		json_text(&j, "at_next_start", buf_str(&name));
 		json_text(&j, "processes", buf_str(&who));
@@ -110,13 +115,46 @@ static void replace_processes(struct supervisor *s)
 	}
 }
 
-/* Front doors go on, with the connections that they hold, and take over what changed. One that cannot is ended and started
- * again with it. */
-static void hand_out_settings(struct supervisor *s)
+/* ---- processes that go on with other settings ---- */
+
+/* failure: NULL for none. */
+static void renewal_ended(struct process *p, const char *failure)
 {
+	if (!p->renews)
+		return; /* it took too long, and that was told */
+	p->renews = false;
+	if (failure == NULL)
+		reload_step(p->supervisor);
+	else
+		reload_failed(p->supervisor, failure);
+}
+
+void reload_renewed(struct process *p, bool taken)
+{
+	renewal_ended(p, taken ? NULL : "a process cannot take over its settings; it goes on with those from before");
+}
+
+/* It is started again with the new ones. */
+void reload_forget(struct process *p) { renewal_ended(p, NULL); }
+
+static void out_of_patience(void *to)
+{
+	struct supervisor *s = to;
 	for (struct process *p = s->processes; p != NULL; p = p->next)
-		if ((p->row->flags & PER_CORE) != 0 && process_is_up(p))
-			IGNORE(process_send_settings(p));
+		renewal_ended(p, "a process does not say whether it has taken over its settings");
+}
+
+/* One that cannot be told is ended and started again with them. */
+static void renew_processes(struct supervisor *s)
+{
+	for (struct process *p = s->processes; p != NULL; p = p->next) {
+		if ((p->row->flags & RENEWED) == 0 || !process_is_up(p))
+			continue;
+		p->renews = true;
+		s->reload_waits++;
+		IGNORE(process_renew(p)); /* its end is seen, and counts as an answer */
+	}
+	loop_timer_start(s->service.loop, &s->renewal_patience, PATIENCE, out_of_patience, s);
 }
 
 /* What changes is taken over only when everything could be read and opened. */
@@ -161,10 +199,10 @@ void reload_begin(struct supervisor *s, struct admin *caller)
 		return;
 	}
 	s->reload_caller = caller;
-	s->reload_broken = false;
+	s->reload_failure = NULL;
 	LOG(&s->service.log, config_loaded);
-	hand_out_settings(s);
 	s->reload_waits++; /* our own, so that nothing ends before all were started */
+	renew_processes(s);
 	replace_processes(s);
 	reload_step(s);
 }
@@ -175,16 +213,20 @@ void reload_step(struct supervisor *s)
 		return;
 	struct admin *caller = s->reload_caller;
 	s->reload_caller = NULL;
-	if (s->reload_broken)
-		refuse(s, caller, S("a new process did not come to serve; the old one goes on. The log says why"));
+	char room[200];
+	struct buf reason = BUF_ON(room);
+	loop_timer_stop(s->service.loop, &s->renewal_patience);
+	if (s->reload_failure != NULL)
+		buf_addf(&reason, "%s. The log says why", s->reload_failure);
+	if (s->reload_failure != NULL)
+		refuse(s, caller, buf_str(&reason));
 	else if (caller != NULL)
 		admin_done(caller);
 }
 
-void reload_failed(struct supervisor *s)
+void reload_failed(struct supervisor *s, const char *reason)
 {
-	s->reload_broken = true;
-	LOG(&s->service.log, alarm, F_TEXT("kind", S("reload_failed")),
-		F_TEXT("reason", S("a new process did not come to serve; the old one goes on")));
+	s->reload_failure = reason;
+	LOG(&s->service.log, alarm, F_TEXT("kind", S("reload_failed")), F_TEXT("reason", str_of(reason)));
 	reload_step(s);
 }

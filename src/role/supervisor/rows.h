@@ -3,7 +3,14 @@
 #pragma once
 #include "base/str.h"
 
-enum row_flag { OFFLINE = 1 << 0, RELOADED = 1 << 1, PER_CORE = 1 << 2, ON_DEMAND = 1 << 3, OFFLINE_QUEUE = 1 << 4 };
+enum row_flag {
+	OFFLINE = 1 << 0,
+	RELOADED = 1 << 1,
+	PER_CORE = 1 << 2,
+	ON_DEMAND = 1 << 3,
+	OFFLINE_QUEUE = 1 << 4,
+	RENEWED = 1 << 5,
+};
 enum { PHASES = 7 };
 
 struct row {

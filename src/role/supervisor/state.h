@@ -56,6 +56,7 @@ struct process {
 	bool crashed;             /* its last run did not end in good order */
 	bool wanted;              /* ON_DEMAND: asked for again while it was ending */
 	bool has_turn;            /* ON_DEMAND: is one of the few that are being started */
+	bool renews;              /* RENEWED: was told new settings and has not answered */
 	struct process *replaces; /* told to retire once this one serves */
 	struct process *next;
 	struct process *next_of_account;
@@ -94,8 +95,9 @@ struct supervisor {
 	struct loop_timer passwd_timer;
 	struct loop_timer patience; /* with processes that are to become ready */
 	struct admin *reload_caller;
-	unsigned reload_waits; /* new processes that do not serve yet */
-	bool reload_broken;
+	unsigned reload_waits; /* new processes that do not serve yet, and others that do not have their settings yet */
+	const char *reload_failure; /* NULL: none so far */
+	struct loop_timer renewal_patience;
 	bool ready, stopping, broken;
 	unsigned phase;          /* of stopping */
 	int64_t since;           /* clock_ms() of the start */

@@ -106,6 +106,7 @@ static void start_again_later(struct supervisor *s, struct process *p)
 
 void supervision_ended(struct supervisor *s, struct process *p, enum process_state was)
 {
+	reload_forget(p);
 	if (p->account != 0) {
 		mailbox_ended(s, p, was);
 	} else if (!s->ready && !s->stopping) {
@@ -113,7 +114,7 @@ void supervision_ended(struct supervisor *s, struct process *p, enum process_sta
 		supervision_stop(s);
 	} else if (p->replaces != NULL && !s->stopping) {
 		process_free(p); /* the old one goes on */
-		reload_failed(s);
+		reload_failed(s, "a new process did not come to serve; the old one goes on");
 	} else if (was == PROCESS_RETIRING) {
 		process_free(p);
 	} else if (!s->stopping) {

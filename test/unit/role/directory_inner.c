@@ -8,11 +8,13 @@
 enum { TAKEN_MS = 60000, UNKNOWN_MS = 300000, ALARM_MS = 600000, START = 1000000 };
 
 static struct inner inner;
+static const struct inner_times times = { TAKEN_MS, UNKNOWN_MS, ALARM_MS };
 
 static int start(void **state)
 {
 	(void)state;
-	inner_begin(&inner, TAKEN_MS, UNKNOWN_MS, ALARM_MS);
+	inner_begin(&inner);
+	inner_set_times(&inner, &times, START);
 	return 0;
 }
 
@@ -70,6 +72,28 @@ static void test_times(void **state)
 	assert_int_equal(recall(anna, START + TAKEN_MS), 0);
 	assert_int_equal(recall(nobody, START + UNKNOWN_MS - 1), 550);
 	assert_int_equal(recall(nobody, START + UNKNOWN_MS), 0);
+}
+
+/* What was remembered before the times became others ends by then. */
+static void test_other_times(void **state)
+{
+	(void)state;
+	const str anna = S("anna@a.test"), nobody = S("nobody@a.test");
+	learn(nobody, CALLOUT_UNKNOWN, START);
+	learn(anna, CALLOUT_TAKEN, START);
+	inner_set_times(&inner, &(const struct inner_times){ 500, 700, ALARM_MS }, START + 100);
+	assert_int_equal(recall(anna, START + 599), 250);
+	assert_int_equal(recall(anna, START + 600), 0);
+	assert_int_equal(recall(nobody, START + 799), 550);
+	assert_int_equal(recall(nobody, START + 800), 0);
+	learn(anna, CALLOUT_TAKEN, START);
+	inner_set_times(&inner, &times, START + 1); /* longer ones are for what comes now */
+	assert_int_equal(recall(anna, START + 499), 250);
+	assert_int_equal(recall(anna, START + 500), 0);
+	inner_set_times(&inner, &(const struct inner_times){ 0, 0, 1 }, START);
+	assert_int_equal(recall(nobody, START), 0);
+	assert_int_equal(learn(anna, CALLOUT_AWAY, START), INNER_FAILED);
+	assert_int_equal(learn(anna, CALLOUT_AWAY, START + 1), INNER_LASTS);
 }
 
 static void test_sizes(void **state)
@@ -132,7 +156,7 @@ static void test_words(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(answers); i++) {
-		inner_begin(&inner, TAKEN_MS, UNKNOWN_MS, ALARM_MS);
+		start(NULL);
 		learn_of(S("anna@a.test"), 100, answers[i].answer, answers[i].code, answers[i].status, START);
 		if (heard.code != answers[i].want || strcmp(heard.status, answers[i].want_status) != 0 ||
 			strcmp(heard.reason, answers[i].want_reason) != 0)
@@ -197,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_times, start),
+		cmocka_unit_test_setup(test_other_times, start),
 		cmocka_unit_test_setup(test_sizes, start),
 		cmocka_unit_test_setup(test_away, start),
 		cmocka_unit_test_setup(test_words, start),

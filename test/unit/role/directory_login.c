@@ -133,6 +133,44 @@ static void test_remembered(void **state)
 	channel_close(&c);
 }
 
+static void renew(const char *setting)
+{
+	fake_service_set(&house.fake, setting);
+	directory_role_renewed(&house.fake.service);
+}
+
+/* Other settings come while a password is being hashed: the login goes on, and what is remembered ends when it should. */
+static void test_renewed(void **state)
+{
+	(void)state;
+	struct msg_auth_done done = { .granted = false };
+	const struct msg_auth_start m = {
+		.mechanism = S("PLAIN"), .encrypted = true, .has_initial = true, .initial = RIGHT
+	};
+	struct channel c = open_session(S("receiver-submission"), OUTSIDE, S("submission"));
+	check_err("start", msg_send_auth_start(&c, 0, &m), ERR_NONE);
+	turn();
+	renew("login.remember=1h");
+	wait_done(&c, &done);
+	assert_true(done.granted);
+	assert_int_equal(house.hashes, 1);
+	struct channel other = open_session(S("receiver-submission"), OUTSIDE, S("submission"));
+	assert_true(log_in(&other, RIGHT).granted);
+	assert_int_equal(house.hashes, 1);
+	channel_close(&other);
+	renew("login.remember=0");
+	for (unsigned i = 2; i <= 3; i++) {
+		other = open_session(S("receiver-submission"), OUTSIDE, S("submission"));
+		assert_true(log_in(&other, RIGHT).granted);
+		assert_int_equal(house.hashes, i);
+		channel_close(&other);
+	}
+	check_err("the first is logged in still", msg_send_auth_start(&c, 0, &m), ERR_NONE);
+	turn();
+	check_err("and may not twice", msg_expect_auth_done(&c, &done), ERR_CLOSED);
+	channel_close(&c);
+}
+
 static void test_mechanisms(void **state)
 {
 	(void)state;
@@ -392,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_plain),
 		IN_HOUSE(test_imap),
 		IN_HOUSE(test_remembered),
+		IN_HOUSE(test_renewed),
 		IN_HOUSE(test_mechanisms),
 		IN_HOUSE(test_uniform),
 		IN_HOUSE(test_failures_of_a_session),

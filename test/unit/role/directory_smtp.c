@@ -175,6 +175,34 @@ static void test_sizes(void **state)
 	channel_close(&c);
 }
 
+/* A session from before, in the middle of a transaction; and a mailbox process that is told its limit. */
+static void test_renewed(void **state)
+{
+	(void)state;
+	struct envelope e;
+	struct channel c = smtp(OUTSIDE);
+	struct msg_limits limits = { .bytes_max = 1 };
+	house.mailbox = peer(S("mailbox"), 2);
+	turn();
+	check_err("limits", msg_expect_limits(&house.mailbox, &limits), ERR_NONE);
+	assert_int_equal(limits.bytes_max, 0);
+	check_verdict("mail", ask_mail(&c, S("f@elsewhere.net"), 100), 250, "2.1.0");
+	check_verdict("before", ask_rcpt(&c, S("anna-news@example.org")), 550, "5.1.1");
+	check_verdict("before", ask_rcpt(&c, S("user@elsewhere.net")), 550, "5.7.1");
+	fake_service_set(&house.fake, "accounts.subaddress_separator=-");
+	fake_service_set(&house.fake, "accounts.quota=5000");
+	fake_service_set(&house.fake, "relay.relay_networks=192.0.2.0/24");
+	directory_role_renewed(&house.fake.service);
+	turn();
+	check_err("limits", msg_expect_limits(&house.mailbox, &limits), ERR_NONE);
+	assert_int_equal(limits.bytes_max, 5000);
+	check_verdict("after", ask_rcpt(&c, S("anna-news@example.org")), 250, "2.1.5");
+	check_verdict("after", ask_rcpt(&c, S("user@elsewhere.net")), 250, "2.1.5");
+	check_verdict("data", ask_data(&c), 354, "");
+	take_envelope(&e);
+	channel_close(&c);
+}
+
 static void test_states(void **state)
 {
 	(void)state;
@@ -504,6 +532,7 @@ int main(void)
 		IN_HOUSE(test_recipients),
 		IN_HOUSE(test_envelope),
 		IN_HOUSE(test_sizes),
+		IN_HOUSE(test_renewed),
 		IN_HOUSE(test_states),
 		IN_HOUSE(test_counts),
 		IN_HOUSE(test_many),
