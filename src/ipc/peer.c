@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipc/peer.h"
 
+#include <stdlib.h>
+
 #include "os/fd.h"
 
 void peer_init(struct peer *p, struct service *s, const struct peer_kind *kind, void *to)
@@ -53,25 +55,63 @@ err peer_read(struct peer *p, unsigned frames)
 		err e = peer_is_open(p) ? hear(p) : FAIL(AGAIN);
 		if (e.code == ERR_AGAIN)
 			return e;
-		if (!failed(e))
-			continue;
-		complain(p, e);
-		end(p);
-		return e;
+		if (failed(e)) {
+			complain(p, e);
+			end(p);
+			return e;
+		}
+		if (p->holds_off)
+			break;
 	}
 	return OK;
 }
 
+static uint32_t awaited(const struct peer *p)
+{
+	return (p->holds_off ? 0u : (uint32_t)EPOLLIN) | (p->awaits_room ? (uint32_t)EPOLLOUT : 0u);
+}
+
+/* Where it is not watched yet it will be, for what is awaited then. */
+static void change(struct peer *p)
+{
+	if (p->watch.fd >= 0 && failed(loop_change(p->service->loop, &p->watch, awaited(p))))
+		abort(); /* the watch is there, and changing it allocates nothing */
+}
+
+void peer_await_room(struct peer *p)
+{
+	if (!peer_is_open(p) || p->awaits_room)
+		return;
+	p->awaits_room = true;
+	change(p);
+}
+
+void peer_hold_off(struct peer *p, bool holds_off)
+{
+	if (!peer_is_open(p) || p->holds_off == holds_off)
+		return;
+	p->holds_off = holds_off;
+	change(p);
+}
+
+/* One that is held off comes here when it has gone: then what it said last is heard, one at a time, and its end. */
 static void on_frames(void *to, uint32_t events)
 {
-	(void)events;
-	IGNORE(peer_read(to, PEER_FRAMES)); /* the loop calls again while there is more; gone() was told of the rest */
+	struct peer *p = to;
+	if ((events & EPOLLOUT) != 0 && p->awaits_room) {
+		p->awaits_room = false;
+		change(p);
+		p->kind->room(p->to);
+	}
+	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		IGNORE(peer_read(
+			p, PEER_FRAMES)); /* the loop calls again while there is more; gone() was told of the rest */
 }
 
 static err watch(struct peer *p)
 {
 	loop_fn *own = p->kind->on_event;
-	return loop_add(p->service->loop, &p->watch, p->channel.fd, EPOLLIN, own != NULL ? own : on_frames,
+	return loop_add(p->service->loop, &p->watch, p->channel.fd, awaited(p), own != NULL ? own : on_frames,
 		own != NULL ? p->to : p);
 }
 
@@ -91,6 +131,7 @@ err peer_open(struct peer *p, int fd)
 	peer_close(p);
 	set_channel(p, fd);
 	p->heard = (struct hear_counts){ { 0 } };
+	p->awaits_room = p->holds_off = false;
 	if (s->starting) {
 		p->next_waiting = s->waiting;
 		s->waiting = p;

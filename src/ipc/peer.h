@@ -31,6 +31,9 @@ struct peer_kind {
 	/* What the loop calls instead of hearing, for who also waits until it can write, or stops early: reads by
 	 * peer_read(). May be NULL. */
 	loop_fn *on_event;
+	/* There is room in its channel, after peer_await_room(); does not free the peer. May be NULL where that is never
+	 * called, as where on_event is set. */
+	void (*room)(void *to);
 	bool secret; /* passwords come over it: frames are wiped when they have been heard */
 };
 
@@ -42,6 +45,7 @@ struct peer {
 	struct channel channel; /* in the service's frames; a role may set others after peer_init() */
 	struct loop_watch watch;
 	struct hear_counts heard;
+	bool awaits_room, holds_off;
 	struct peer *next_waiting; /* for the role's start */
 	uint64_t account;          /* whose process it is, for the log; 0: nobody's */
 	pthread_mutex_t *lock; /* NULL: only the loop's thread uses it. Others may send over channel.fd, with frames of
@@ -59,9 +63,15 @@ void peer_close(struct peer *p);
 static inline bool peer_is_open(const struct peer *p) { return p->service != NULL && p->channel.fd >= 0; }
 
 /* Hears at once what has come, at most so many frames: for a role that must know what one peer had said before it believes
- * another. OK: so many were heard; ERR_AGAIN: that was all. After any other failure the peer has gone, and gone() was told;
+ * another. OK: so many were heard, or it was held off meanwhile; ERR_AGAIN: that was all. After any other failure the peer has gone, and gone() was told;
  * where that frees the peer it must not be looked at again. */
 err peer_read(struct peer *p, unsigned frames);
+
+/* Its channel is full: kind->room() is called once when there is room, unless the peer has gone by then. */
+void peer_await_room(struct peer *p);
+/* What it says waits in its channel, until it is heard again; that it has gone is found out in any case. Harmless when it is
+ * closed, or is heard or held off already. */
+void peer_hold_off(struct peer *p, bool holds_off);
 
 /* The role's start() is done. The skeleton calls it. */
 void peers_start(struct service *s);

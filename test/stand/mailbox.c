@@ -11,24 +11,15 @@
  *	limits BYTES         tells a quota
  *	leave, go, stop      ends the sessions; lets the idle process go; stops it
  * What the process says is printed, one line each. */
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "ipc/channel.h"
 #include "os/clock.h"
+#include "stand.h"
 
-#define CONVERSATION "ipc/supervisor_role.def"
-#include "ipc/conversation.h"
 #define CONVERSATION "ipc/role_logger.def"
 #include "ipc/conversation.h"
 #define CONVERSATION "ipc/mailroom_mailbox.def"
@@ -47,85 +38,20 @@ struct offer {
 	bool is_spam;
 };
 
-static struct frame in, out;
-static struct channel lifeline, logger, mailroom, queue, directory;
+static struct channel logger, mailroom, queue, directory;
 static struct offer offers[OFFERS_MAX];
 static size_t offered, fetched, done;
 static uint64_t owed; /* deliveries that it has room for */
 static unsigned sessions;
 
-static void die(const char *what)
-{
-	fprintf(stderr, "stand: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void must(err e, const char *what)
-{
-	if (failed(e)) {
-		fprintf(stderr, "stand: %s: %s\n", what, err_text(e));
-		exit(1);
-	}
-}
-
-static struct channel give_channel(const char *peer)
-{
-	int ends[2];
-	must(channel_pair(ends), "pair");
-	struct msg_channel m = { .peer = str_of(peer), .account = 7, .end = ends[1] };
-	must(msg_send_channel(&lifeline, 0, &m), "channel");
-	close(ends[1]);
-	return channel_of(ends[0], &in, &out);
-}
-
-static pid_t start(const char *program, const char *folder)
-{
-	int ends[2];
-	must(channel_pair(ends), "pair");
-	int home = open(folder, O_RDONLY | O_DIRECTORY), executable = open(program, O_RDONLY | O_CLOEXEC);
-	if (home < 0 || executable < 0)
-		die(program);
-	pid_t child = fork();
-	if (child == 0) {
-		const char *words[] = { "siegel-mailbox", "7", "99", "required", "shared", NULL };
-		char *arguments[6];
-		for (int i = 0; i < 6; i++)
-			arguments[i] = words[i] != NULL ? strdup(words[i]) : NULL;
-		int high_home = fcntl(home, F_DUPFD, 20), high_end = fcntl(ends[1], F_DUPFD, 20);
-		if (fchdir(home) != 0 || dup2(high_end, 3) < 0 || dup2(high_home, 4) < 0)
-			_exit(1);
-		close(high_home);
-		close(high_end);
-		char *nothing[] = { NULL };
-		fexecve(executable, arguments, nothing);
-		_exit(1);
-	}
-	close(ends[1]);
-	close(home);
-	close(executable);
-	lifeline = channel_waiting(ends[0], 10000, &in, &out);
-	return child;
-}
-
 static void bring_up(char **settings)
 {
-	struct msg_go go = { .no_more = 0 };
-	struct msg_running running = { .no_more = 0 };
-	char room[8192];
-	struct buf lines = BUF_ON(room);
-	for (; *settings != NULL; settings++) {
-		struct msg_setting m = { .line = str_of(*settings) };
-		must(msg_add_setting(&lines, &out, &m), "setting");
-	}
-	const struct msg_settings all = { .lines = buf_str(&lines) };
-	must(msg_send_settings(&lifeline, 0, &all), "settings");
-	logger = give_channel("logger");
-	mailroom = give_channel("mailroom");
-	queue = give_channel("queue");
-	directory = give_channel("directory");
-	must(msg_send_go(&lifeline, 0, &go), "go");
-	must(msg_expect_running(&lifeline, &running), "running");
-	printf("running landlock=%u seccomp=%d\n", (unsigned)running.landlock, running.seccomp);
+	stand_settings(settings);
+	logger = give_channel("logger", 7);
+	mailroom = give_channel("mailroom", 7);
+	queue = give_channel("queue", 7);
+	directory = give_channel("directory", 7);
+	stand_go();
 }
 
 static void deliver_one(size_t n, bool last)
@@ -163,14 +89,14 @@ static void answer_fetch(void)
 
 static void on_queue(void)
 {
-	if (in.number == MSG_fetch) {
+	if (heard.number == MSG_fetch) {
 		struct msg_fetch m;
-		must(msg_get_fetch(&in, &m), "fetch");
+		must(msg_get_fetch(&heard, &m), "fetch");
 		owed += m.most;
 		answer_fetch();
-	} else if (in.number == MSG_delivered) {
+	} else if (heard.number == MSG_delivered) {
 		struct msg_delivered m;
-		must(msg_get_delivered(&in, &m), "delivered");
+		must(msg_get_delivered(&heard, &m), "delivered");
 		static struct frame scratch;
 		struct msg_delivery one;
 		str records = m.deliveries;
@@ -180,7 +106,7 @@ static void on_queue(void)
 		printf("delivered %zu\n", done);
 	} else {
 		struct msg_undeliverable m;
-		must(msg_get_undeliverable(&in, &m), "undeliverable");
+		must(msg_get_undeliverable(&heard, &m), "undeliverable");
 		printf("undeliverable %.*s\n", ARG(m.reason));
 	}
 }
@@ -188,14 +114,14 @@ static void on_queue(void)
 static void on_mailroom(void)
 {
 	struct msg_idle m;
-	must(msg_get_idle(&in, &m), "idle");
+	must(msg_get_idle(&heard, &m), "idle");
 	printf("idle %u\n", (unsigned)m.admitted);
 }
 
 static void on_directory(void)
 {
 	struct msg_usage m;
-	must(msg_get_usage(&in, &m), "usage");
+	must(msg_get_usage(&heard, &m), "usage");
 	printf("usage %llu %llu %d\n", (unsigned long long)m.bytes, (unsigned long long)m.messages, m.damaged);
 }
 
@@ -205,7 +131,7 @@ static void on_logger(void)
 	static struct frame scratch;
 	struct msg_log_field field;
 	err e = OK;
-	must(msg_get_log_entry(&in, &m), "log_entry");
+	must(msg_get_log_entry(&heard, &m), "log_entry");
 	printf("log %s", log_event_name((enum log_event)m.event));
 	str records = m.fields;
 	while (msg_next_log_field(&records, &scratch, &field, &e)) {
@@ -309,7 +235,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
 	int listener = listen_somewhere();
-	pid_t child = start(argv[1], argv[2]);
+	pid_t child = stand_start(argv[1], "siegel-mailbox", "7", argv[2]);
 	printf("pid %d\n", (int)child);
 	bring_up(argv + 3);
 	for (;;) {
@@ -336,9 +262,5 @@ int main(int argc, char **argv)
 			obey(line);
 		}
 	}
-	channel_close(&lifeline);
-	int status = 0;
-	waitpid(child, &status, 0);
-	printf("ended %d\n", status);
-	return 0;
+	return stand_end(child);
 }

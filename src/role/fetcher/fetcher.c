@@ -2,6 +2,7 @@
 #include "role/fetcher/role.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -21,6 +22,7 @@ enum {
 	OVERHEAD = 64 << 10,
 	AGAIN_MS = 5 * 60 * 1000, /* RFC 8461 3.3 */
 	PATTERNS_ROOM = 30000,
+	ROOM_MS = 20,
 };
 
 static const char authorities_file[] = "/etc/ssl/certs/ca-certificates.crt";
@@ -30,6 +32,7 @@ struct task {
 	struct task *next;
 	struct sts_task sts;
 	uint32_t tag;
+	unsigned ledger; /* fetcher.ledgers when it came */
 };
 
 static struct fetcher fetcher;
@@ -74,6 +77,17 @@ static void task_free(struct task *t)
 	arena_free(&a);
 }
 
+/* Another ledger may have given the same tag to another domain's question. ERR_BUSY: there is no room for it at the moment. */
+static err tell_ledger(struct fetcher *f, const struct task *t, const struct msg_sts_fetched *m, struct frame *out)
+{
+	pthread_mutex_lock(&f->lock);
+	struct channel c = channel_of(f->ledger.channel.fd, NULL, out);
+	err e = t->ledger == f->ledgers ? msg_send_sts_fetched(&c, t->tag, m) : FAIL(CLOSED);
+	pthread_mutex_unlock(&f->lock);
+	return e;
+}
+
+/* A policy that is not told is one that does not hold: it waits for room as long as somebody waits for it. */
 static void task_answer(struct fetcher *f, const struct task *t, struct frame *out)
 {
 	const struct sts_task *s = &t->sts;
@@ -86,11 +100,8 @@ static void task_answer(struct fetcher *f, const struct task *t, struct frame *o
 		.patterns = buf_str(&patterns),
 		.reason = s->reason,
 		.failure = s->failure };
-	pthread_mutex_lock(&f->lock);
-	struct channel c = channel_of(f->ledger.channel.fd, NULL, out);
-	if (c.fd >= 0)
-		IGNORE(msg_send_sts_fetched(&c, t->tag, &m)); /* it has a deadline of its own */
-	pthread_mutex_unlock(&f->lock);
+	while (tell_ledger(f, t, &m, out).code == ERR_BUSY && clock_ms() < s->deadline)
+		poll(NULL, 0, ROOM_MS);
 }
 
 /* The next one that waits, or none: then this thread is done. */
@@ -152,9 +163,12 @@ static err on_sts_fetch(struct fetcher *f, const struct msg_sts_fetch *m, uint32
 			.patterns = S(""),
 			.reason = S("too much is fetched at once") };
 		arena_free(&a);
-		return msg_send_sts_fetched(&f->ledger.channel, tag, &busy);
+		/* Without room for it ledger's own deadline ends the question. */
+		IGNORE(msg_send_sts_fetched(&f->ledger.channel, tag, &busy));
+		return OK;
 	}
 	t->tag = tag;
+	t->ledger = f->ledgers;
 	t->sts = (struct sts_task){ .fetcher = f,
 		.arena = a,
 		.domain = arena_copy(a, m->domain),
@@ -210,9 +224,12 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 	struct fetcher *f = s->state;
 	(void)account;
 	(void)pid;
-	if (str_eq(peer, S("ledger")))
+	if (str_eq(peer, S("ledger"))) {
+		pthread_mutex_lock(&f->lock);
+		f->ledgers++;
+		pthread_mutex_unlock(&f->lock);
 		IGNORE(peer_open(&f->ledger, fd)); /* or it finds its end closed */
-	else if (str_eq(peer, S("resolver")))
+	} else if (str_eq(peer, S("resolver")))
 		session_opener_connect(f->resolver, fd);
 	else
 		fd_close(&fd);

@@ -10,7 +10,7 @@
 #include "os/crew.h"
 #include "tls/client.h"
 
-enum { FETCHES_MAX = 32, WAITING_MAX = 1024, REASON_MAX = 200, FAILURES = 1024 };
+enum { FETCHES_MAX = 32, WAITING_MAX = 4096 /* as many questions as ledger has */, REASON_MAX = 200, FAILURES = 1024 };
 
 /* That a policy of this id could not be had: it is not tried again for some minutes (RFC 8461 3.3). */
 struct failure {
@@ -26,6 +26,7 @@ struct fetcher {
 	struct crew *crew;
 	struct peer ledger;
 	pthread_mutex_t lock; /* of all that follows, and of sending to ledger */
+	unsigned ledgers;     /* how many channels to it there have been */
 	unsigned running;
 	struct task *waiting, **waiting_end;
 	unsigned waiting_count;

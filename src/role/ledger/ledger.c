@@ -5,6 +5,7 @@
 #include "store/ledger/ledger.h"
 
 #include "ipc/admin.h"
+#include "ipc/held.h"
 #include "ipc/peer.h"
 #include "ipc/sts.h"
 #include "os/clock.h"
@@ -18,7 +19,7 @@
 #include "ipc/conversation.h"
 
 enum {
-	QUESTIONS_MAX = 4096, /* as many destinations as sender may be at */
+	QUESTIONS_MAX = 4096, /* as many destinations as sender may be at; with as many open it is not heard */
 	LEDGER_BUDGET = 4 << 20,
 	DOMAIN_MAX = 253,
 	DAY_SECONDS = 86400,
@@ -39,7 +40,10 @@ struct question {
 	uint16_t use;
 	char domain[DOMAIN_MAX];
 	size_t domain_n;
+	int64_t end; /* clock_ms(): it is answered by then */
 	struct loop_timer deadline;
+	bool unasked;     /* fetcher's channel has no room for it yet */
+	struct held held; /* the answer, while there is no room for it */
 };
 
 struct ledger_role {
@@ -97,10 +101,41 @@ static str domain_of(const struct question *q) { return str_from(q->domain, q->d
 
 static void forget(struct question *q)
 {
-	loop_timer_stop(q->role->service->loop, &q->deadline);
+	struct ledger_role *r = q->role;
+	loop_timer_stop(r->service->loop, &q->deadline);
+	held_forget(&q->held);
 	q->open = false;
-	q->next = q->role->unused;
-	q->role->unused = q;
+	q->next = r->unused;
+	r->unused = q;
+	peer_hold_off(&r->sender, false);
+}
+
+/* Without its answer mail would go as if its domain had no policy: so it stays open until there is room for that. */
+static void tell_sender(struct question *q, const struct msg_sts_policy *m)
+{
+	struct peer *sender = &q->role->sender;
+	if (msg_send_sts_policy(&sender->channel, q->tag, m).code != ERR_BUSY) {
+		forget(q);
+		return;
+	}
+	loop_timer_stop(q->role->service->loop, &q->deadline);
+	q->unasked = false;
+	held_keep(&q->held, sender->channel.out);
+	peer_await_room(sender);
+}
+
+static void on_sender_room(void *to)
+{
+	struct ledger_role *r = to;
+	for (size_t i = 0; i < r->used && !r->sender.awaits_room; i++) {
+		struct question *q = &r->questions[i];
+		if (!held_is(&q->held))
+			continue;
+		if (held_send(&q->held, &r->sender.channel).code == ERR_BUSY)
+			peer_await_room(&r->sender);
+		else
+			forget(q);
+	}
 }
 
 static void show(struct admin *a, str domain, const struct msg_sts_policy *m)
@@ -129,11 +164,12 @@ static void show(struct admin *a, str domain, const struct msg_sts_policy *m)
 static void answer(struct question *q, const struct msg_sts_policy *m)
 {
 	struct admin *a = q->admin;
+	if (a == NULL) {
+		tell_sender(q, m);
+		return;
+	}
 	forget(q);
-	if (a != NULL)
-		show(a, domain_of(q), m);
-	else
-		IGNORE(msg_send_sts_policy(&q->role->sender.channel, q->tag, m)); /* who does not read has a deadline */
+	show(a, domain_of(q), m);
 }
 
 /* What is kept, for want of better; the strings are the store's. */
@@ -194,30 +230,48 @@ static struct question *take(struct ledger_role *r, str domain)
 	*q = (struct question){ .role = r, .open = true, .use = (uint16_t)(q->use + 1), .domain_n = domain.n };
 	if (domain.n > 0)
 		memcpy(q->domain, domain.p, domain.n);
+	if (r->unused == NULL && r->used == QUESTIONS_MAX)
+		peer_hold_off(&r->sender, true);
 	return q;
+}
+
+static void ask_fetcher(struct question *q)
+{
+	struct ledger_role *r = q->role;
+	struct ledger_policy p;
+	const bool known = find(r, domain_of(q), &p) && is_fresh(&p);
+	const int64_t left = q->end - clock_ms() - GRACE_MS;
+	const struct msg_sts_fetch ask = {
+		.domain = domain_of(q), .known = known ? p.id : S(""), .deadline = left > 0 ? (uint64_t)left : 0
+	};
+	err e = msg_send_sts_fetch(&r->fetcher.channel, our_tag(q), &ask);
+	q->unasked = e.code == ERR_BUSY;
+	if (q->unasked)
+		peer_await_room(&r->fetcher);
+	else if (failed(e))
+		answer_kept(q, true, S("nobody can fetch a policy at the moment"));
+}
+
+static void on_fetcher_room(void *to)
+{
+	struct ledger_role *r = to;
+	for (size_t i = 0; i < r->used && !r->fetcher.awaits_room; i++)
+		if (r->questions[i].open && r->questions[i].unasked)
+			ask_fetcher(&r->questions[i]);
 }
 
 static void begin(struct question *q, uint64_t deadline)
 {
-	struct ledger_role *r = q->role;
-	struct ledger_policy p;
-	bool known = find(r, domain_of(q), &p) && is_fresh(&p);
-	loop_timer_start(r->service->loop, &q->deadline, (int64_t)deadline, on_deadline, q);
-	const struct msg_sts_fetch ask = { .domain = domain_of(q),
-		.known = known ? p.id : S(""),
-		.deadline = deadline > GRACE_MS ? deadline - GRACE_MS : 0 };
-	if (failed(msg_send_sts_fetch(&r->fetcher.channel, our_tag(q), &ask)))
-		answer_kept(q, true, S("nobody can fetch a policy at the moment"));
+	q->end = clock_ms() + (int64_t)deadline;
+	loop_timer_start(q->role->service->loop, &q->deadline, (int64_t)deadline, on_deadline, q);
+	ask_fetcher(q);
 }
 
 static err on_sts_ask(struct ledger_role *r, const struct msg_sts_ask *m, uint32_t tag)
 {
 	struct question *q = take(r, m->domain);
-	if (q == NULL) {
-		const struct msg_sts_policy busy = kept_policy(r, m->domain, true, S("too many questions at once"));
-		IGNORE(msg_send_sts_policy(&r->sender.channel, tag, &busy)); /* who does not read has a deadline */
-		return OK;
-	}
+	if (q == NULL)
+		return OK; /* who is heard without a free place has gone */
 	q->tag = tag;
 	begin(q, m->deadline);
 	return OK;
@@ -287,7 +341,7 @@ static const struct admin_verb verbs[] = {
 static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m, uint32_t tag)
 {
 	struct question *q = (tag & 0xffff) < r->used ? &r->questions[tag & 0xffff] : NULL;
-	if (q == NULL || !q->open || our_tag(q) != tag)
+	if (q == NULL || !q->open || held_is(&q->held) || our_tag(q) != tag)
 		return OK; /* it was answered without */
 	switch ((enum sts_outcome)m->outcome) {
 	case STS_FETCHED:
@@ -327,17 +381,30 @@ static err on_sts_fetched(struct ledger_role *r, const struct msg_sts_fetched *m
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-/* Their answers will not come, or not be read. */
-static void peer_gone(void *to)
+/* Its answers will not be read; a new one asks again. */
+static void sender_gone(void *to)
 {
 	struct ledger_role *r = to;
 	for (size_t i = 0; i < r->used; i++)
-		if (r->questions[i].open)
+		if (r->questions[i].open && r->questions[i].admin == NULL)
+			forget(&r->questions[i]);
+}
+
+/* Its answers will not come. */
+static void fetcher_gone(void *to)
+{
+	struct ledger_role *r = to;
+	for (size_t i = 0; i < r->used; i++)
+		if (r->questions[i].open && !held_is(&r->questions[i].held))
 			answer_kept(&r->questions[i], true, S("the policy could not be fetched"));
 }
 
-static const struct peer_kind sender_kind = { .name = "sender", .hear = sender_hear, .gone = peer_gone };
-static const struct peer_kind fetcher_kind = { .name = "fetcher", .hear = fetcher_hear, .gone = peer_gone };
+static const struct peer_kind sender_kind = {
+	.name = "sender", .hear = sender_hear, .gone = sender_gone, .room = on_sender_room
+};
+static const struct peer_kind fetcher_kind = {
+	.name = "fetcher", .hear = fetcher_hear, .gone = fetcher_gone, .room = on_fetcher_room
+};
 
 /* ---- the role ---- */
 
@@ -365,7 +432,7 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		fd_close(&fd);
 		return;
 	}
-	peer_gone(r);             /* answers of the old peer, or for it, are void */
+	p->kind->gone(r);         /* answers of the old peer, or for it, are void */
 	IGNORE(peer_open(p, fd)); /* or it finds its end closed */
 }
 

@@ -56,7 +56,7 @@ static void line(struct request *q, const struct dns_answer *answer, const struc
 }
 
 /* The reader of the clients reads here too: what it refuses would be refused there. */
-static void on_answer(void *to, uint32_t tag, const struct msg_lookup_done *m)
+static err on_answer(void *to, uint32_t tag, const struct msg_lookup_done *m)
 {
 	struct request *q = to;
 	struct admin *a = q->admin;
@@ -65,13 +65,14 @@ static void on_answer(void *to, uint32_t tag, const struct msg_lookup_done *m)
 	struct frame *scratch = NEW(a->arena, struct frame, 1);
 	if (scratch == NULL || failed(dns_answer_read(m, &q->question, scratch, a->arena, &answer))) {
 		admin_refuse(a, "the answer cannot be shown");
-		return;
+		return OK;
 	}
 	for (size_t i = 0; i < answer.count; i++)
 		line(q, &answer, &answer.records[i]);
 	if (answer.count == 0)
 		line(q, &answer, NULL);
 	admin_done(a);
+	return OK;
 }
 
 static void gone(struct admin *a)

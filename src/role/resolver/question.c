@@ -25,6 +25,7 @@ static void give_place(struct question *q)
 	if (q->context != NULL)
 		(void)ub_cancel(q->context, q->id); /* which is right for one that has ended, too */
 	ub_resolve_free(q->first);
+	held_forget(&q->held);
 	*(q->before != NULL ? &q->before->next : &q->asker->questions) = q->next;
 	if (q->next != NULL)
 		q->next->before = q->before;
@@ -43,7 +44,8 @@ void asker_forget(struct asker *asker)
 
 static str name_of(const struct question *q) { return str_from(q->name, q->name_n); }
 
-/* The place is free before the asker hears: it may ask the next one in it. */
+/* The place is free before the asker hears: it may ask the next one in it, or be gone afterwards. An answer that finds no room
+ * takes it again, so that no more of them wait than questions may be open. */
 static void answer(struct question *q, struct msg_lookup_done *m)
 {
 	struct asker *asker = q->asker;
@@ -54,14 +56,28 @@ static void answer(struct question *q, struct msg_lookup_done *m)
 		buf_add(&name, m->canonical);
 		m->canonical = buf_str(&name);
 	}
+	struct resolver *r = q->resolver;
 	give_place(q);
-	asker->fn(asker->to, tag, m);
+	if (asker->fn(asker->to, tag, m).code == ERR_BUSY)
+		held_keep(&take_place(r, asker)->held, r->service->out);
 }
 
-static void fail(struct question *q, const char *reason)
+err asker_send_held(struct asker *asker, struct channel *c)
+{
+	for (struct question *q = asker->questions, *next; q != NULL; q = next) {
+		next = q->next;
+		if (!held_is(&q->held))
+			continue;
+		TRY(held_send(&q->held, c));
+		give_place(q);
+	}
+	return OK;
+}
+
+static void fail(struct question *q, str name, const char *reason)
 {
 	struct msg_lookup_done m;
-	answer_failed(name_of(q), q->resolver->state == DNS_VALIDATES, reason, &m);
+	answer_failed(name, q->resolver->state == DNS_VALIDATES, reason, &m);
 	answer(q, &m);
 }
 
@@ -74,7 +90,11 @@ static void succeed(struct question *q, const struct ub_result *result, bool ali
 	answer(q, &m);
 }
 
-static void on_deadline(void *to) { fail(to, "no answer in time"); }
+static void on_deadline(void *to)
+{
+	struct question *q = to;
+	fail(q, name_of(q), "no answer in time");
+}
 
 /* ---- asking libunbound ---- */
 
@@ -119,7 +139,7 @@ static void on_result(void *to, int error, struct ub_result *result)
 	struct question *q = to;
 	q->context = NULL;
 	if (error != 0) {
-		fail(q, ub_strerror(error));
+		fail(q, name_of(q), ub_strerror(error));
 		return;
 	}
 	if (needs_first_alias(q, result) && !failed(ask(q, DNS_CNAME, on_first_alias))) {
@@ -133,21 +153,23 @@ static void on_result(void *to, int error, struct ub_result *result)
 static void begin(struct question *q)
 {
 	if (failed(ask(q, (int)q->type, on_result)))
-		fail(q, "the resolver cannot take questions");
+		fail(q, name_of(q), "the resolver cannot take questions");
 }
 
 void questions_release(struct resolver *r)
 {
 	for (size_t i = 0; i < QUESTIONS_MAX; i++)
-		if (r->questions[i].asker != NULL && r->questions[i].context == NULL)
+		if (r->questions[i].asker != NULL && r->questions[i].context == NULL && !held_is(&r->questions[i].held))
 			begin(&r->questions[i]);
 }
 
-static void refuse(struct resolver *r, struct asker *asker, uint32_t tag, str name, const char *reason)
+/* There is no place for it, and so none for an answer that finds no room: who asks more than may be open has a deadline, and
+ * takes silence for a failure. */
+static void refuse(struct resolver *r, struct asker *asker, uint32_t tag, str name)
 {
 	struct msg_lookup_done m;
-	answer_failed(name, r->state == DNS_VALIDATES, reason, &m);
-	asker->fn(asker->to, tag, &m);
+	answer_failed(name, r->state == DNS_VALIDATES, "too many questions at once", &m);
+	IGNORE(asker->fn(asker->to, tag, &m));
 }
 
 void question_ask(
@@ -156,17 +178,17 @@ void question_ask(
 	char room[DNS_NAME_MAX + 1];
 	struct buf name = BUF_ON(room);
 	r->asked++;
-	if (failed(dns_name_parse(what->name, &name))) {
-		refuse(r, asker, tag, what->name, "this is not a name of the DNS");
-		return;
-	}
 	struct question *q = take_place(r, asker);
 	if (q == NULL) {
-		refuse(r, asker, tag, buf_str(&name), "too many questions at once");
+		refuse(r, asker, tag, what->name);
 		return;
 	}
 	q->tag = tag;
 	q->type = what->type;
+	if (failed(dns_name_parse(what->name, &name))) {
+		fail(q, what->name, "this is not a name of the DNS");
+		return;
+	}
 	q->name_n = name.n;
 	memcpy(q->name, room, name.n);
 	q->name[name.n] = '.';

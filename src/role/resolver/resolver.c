@@ -83,11 +83,20 @@ static void requester_free(struct requester *q)
 
 static void requester_gone(void *to) { requester_free(to); }
 
-/* An asker that does not read gets no answer: its own deadline runs. */
-static void send_answer(void *to, uint32_t tag, const struct msg_lookup_done *m)
+static err send_answer(void *to, uint32_t tag, const struct msg_lookup_done *m)
 {
 	struct requester *q = to;
-	IGNORE(msg_send_lookup_done(&q->peer.channel, tag, m));
+	err e = msg_send_lookup_done(&q->peer.channel, tag, m);
+	if (e.code == ERR_BUSY)
+		peer_await_room(&q->peer);
+	return e;
+}
+
+static void requester_room(void *to)
+{
+	struct requester *q = to;
+	if (asker_send_held(&q->asker, &q->peer.channel).code == ERR_BUSY)
+		peer_await_room(&q->peer);
 }
 
 static void requester_new(struct resolver *r, bool is_session, int fd);
@@ -132,7 +141,9 @@ static err requester_hear(void *to, struct hear_counts *counts, struct frame *f)
 	return f->number == MSG_session_open ? opener_hear(to, counts, f) : lookup_hear(to, counts, f);
 }
 
-static const struct peer_kind requester_kind = { .name = "sender", .hear = requester_hear, .gone = requester_gone };
+static const struct peer_kind requester_kind = {
+	.name = "sender", .hear = requester_hear, .gone = requester_gone, .room = requester_room
+};
 
 static void tell(struct requester *q)
 {

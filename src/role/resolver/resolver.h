@@ -3,6 +3,7 @@
 #pragma once
 #include "ipc/admin.h"
 #include "ipc/dns.h"
+#include "ipc/held.h"
 #include "ipc/peer.h"
 #include "role/resolver/library.h"
 
@@ -15,8 +16,9 @@ enum {
 struct resolver;
 struct question;
 
-/* What a question came to. Strings last until the function returns that is given this. */
-typedef void question_fn(void *to, uint32_t tag, const struct msg_lookup_done *m);
+/* What a question came to. Strings last until the function returns that is given this. ERR_BUSY: it stands in service->out
+ * and found no room; it is held until asker_send_held(). */
+typedef err question_fn(void *to, uint32_t tag, const struct msg_lookup_done *m);
 
 /* Who asks: what becomes of its questions when it goes. All zero at first, but for the function. */
 struct asker {
@@ -35,9 +37,10 @@ struct question {
 	char name[DNS_NAME_MAX + 2]; /* a C string with a dot at the end */
 	size_t name_n;               /* without the dot */
 	struct loop_timer deadline;
-	struct ub_ctx *context; /* who works on it; NULL: it waits for the first proof */
+	struct ub_ctx *context; /* who works on it; NULL: it waits for the first proof, or its answer for room */
 	int id;
 	struct ub_result *first; /* the answer, while its first alias is being looked at */
+	struct held held;        /* the answer, while there is no room for it */
 };
 
 /* What a proof is made from: two lookups at once. */
@@ -100,6 +103,8 @@ void question_ask(
 /* Those that waited for the first proof are asked now. */
 void questions_release(struct resolver *r);
 void asker_forget(struct asker *asker);
+/* There is room in the asker's channel. ERR_BUSY: not for all that was held. */
+err asker_send_held(struct asker *asker, struct channel *c);
 
 /* proof.c: begins, and goes on for the life of the process. */
 void proof_start(struct resolver *r);

@@ -121,8 +121,11 @@ void destination_hosts_and_policy(struct destination *d)
 {
 	if (d->progress != DESTINATION_ASKING || !d->hosts_known || d->policy.state != POLICY_KNOWN)
 		return;
-	d->progress = DESTINATION_KNOWN;
+	d->progress = d->policy.unasked ? DESTINATION_LOST : DESTINATION_KNOWN;
 	d->known_since = clock_ms();
+	if (d->policy.unasked)
+		failure_set(&d->failure, CAUSE_local, false, "4.3.2",
+			"too many domains' policies are being asked for at once");
 }
 
 /* ---- jobs ---- */

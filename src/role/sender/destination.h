@@ -47,8 +47,8 @@ struct policy {
 	uint32_t tag;
 	struct destination *next_asking;
 	struct loop_timer timer;
-	int64_t end;               /* clock_ms(): later it is not asked */
-	bool again;                /* it was asked a second time, or will be */
+	int64_t end;               /* clock_ms(): then mail goes without it, */
+	bool unasked;              /* or waits for a better time, if there never was room for the question */
 	struct mta_sts_policy sts; /* of mode MTA_STS_NONE where there is none */
 	str id, reason;            /* reason: why there is none, or why a kept one */
 	bool kept;

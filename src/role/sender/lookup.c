@@ -12,7 +12,6 @@
 enum {
 	ANSWER_MS = 20000, /* the resolver answers by then */
 	GRACE_MS = 2000,   /* and is not waited for much longer */
-	AGAIN_MS = 3000,
 	BUSY_MS = 20,
 	ANSWER_BUDGET = 1 << 20,
 	NAME_ROOM = 300,
@@ -30,7 +29,6 @@ struct lookup {
 	enum dns_type type;
 	struct loop_timer timer;
 	int64_t end; /* clock_ms(): then it has failed */
-	bool again;  /* it was asked a second time */
 	char name[NAME_ROOM];
 };
 
@@ -60,8 +58,7 @@ static void wait_for(struct lookup *l, int64_t milliseconds, loop_timer_fn *fn)
 	loop_timer_start(l->destination->sender->service->loop, &l->timer, milliseconds, fn, l);
 }
 
-/* Where the channel is full it is asked a little later. An answer that found no room in it is lost: so the question is asked
- * again, once, which costs nothing, for what was answered is still known. */
+/* Where the channel is full it is asked a little later. */
 static void put_question(void *to)
 {
 	struct lookup *l = to;
@@ -73,9 +70,6 @@ static void put_question(void *to)
 		wait_for(l, BUSY_MS, put_question);
 	} else if (failed(e)) {
 		wait_for(l, 0, on_unasked);
-	} else if (!l->again && left > AGAIN_MS) {
-		l->again = true;
-		wait_for(l, AGAIN_MS, put_question);
 	} else {
 		wait_for(l, left, on_end);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MTA-STS policy of a destination, asked of `ledger` while the hosts are asked of the resolver (RFC 8461 5.1). Who does not
- * answer in time is gone without: mail then goes by what else is known, and the log says so. */
+/* The MTA-STS policy of a destination, asked of `ledger` while the hosts are asked of the resolver (RFC 8461 5.1). When nobody has
+ * answered in time mail goes by what else is known, and the log says so. */
 #include "os/clock.h"
 #include "role/sender/sender.h"
 
@@ -10,8 +10,7 @@
 #include "ipc/conversation.h"
 
 enum {
-	ANSWER_MS = 12000, /* ledger answers by then, with a kept policy if need be */
-	GRACE_MS = 2000,   /* and is not waited for much longer */
+	GRACE_MS = 500, /* ledger answers so long before the end, with a kept policy if need be */
 	BUSY_MS = 20,
 };
 
@@ -45,31 +44,35 @@ static void without(struct destination *d, str reason)
 	settled(d);
 }
 
-static void on_unasked(void *to) { without(to, S("nobody can be asked for the policy at the moment")); }
-
 static void on_end(void *to) { without(to, S("the policy was not told in time")); }
+
+/* Nobody may switch off a policy by writing to very many domains at once. */
+static void on_no_room(void *to)
+{
+	struct destination *d = to;
+	d->policy.unasked = true;
+	settled(d);
+}
 
 static void wait_for(struct destination *d, int64_t milliseconds, loop_timer_fn *fn)
 {
 	loop_timer_start(d->sender->service->loop, &d->policy.timer, milliseconds, fn, d);
 }
 
-/* Nobody may switch off a policy with very many destinations at once: where the channel is full it is asked a little later,
- * and an answer that may have found no room in it is asked for again, once. */
+/* Where the channel is full it is asked a little later; where nobody is there, or he has gone without an answer, the next one is
+ * asked (policies_attach()). */
 static void put_question(void *to)
 {
 	struct destination *d = to;
 	struct sender *s = d->sender;
-	const struct msg_sts_ask m = { .domain = d->name, .deadline = ANSWER_MS };
+	const int64_t left = d->policy.end - clock_ms();
+	const struct msg_sts_ask m = { .domain = d->name,
+		.deadline = left > GRACE_MS ? (uint64_t)(left - GRACE_MS) : 0 };
 	err e = peer_is_open(&s->ledger) ? msg_send_sts_ask(&s->ledger.channel, d->policy.tag, &m) : FAIL(CLOSED);
-	if (e.code == ERR_BUSY && clock_ms() < d->policy.end) {
-		wait_for(d, BUSY_MS, put_question);
-	} else if (failed(e)) {
-		wait_for(d, 0, on_unasked);
-	} else {
-		wait_for(d, ANSWER_MS + GRACE_MS, d->policy.again ? on_end : put_question);
-		d->policy.again = true;
-	}
+	if (e.code == ERR_BUSY)
+		wait_for(d, left > BUSY_MS ? BUSY_MS : left, left > BUSY_MS ? put_question : on_no_room);
+	else
+		wait_for(d, left, on_end);
 }
 
 /* The administrator's word makes the domain's needless. An address has nobody who could say anything. */
@@ -91,7 +94,7 @@ void policy_ask(struct destination *d)
 	d->policy.tag = ++s->last_tag;
 	d->policy.next_asking = s->asking;
 	s->asking = d;
-	d->policy.end = clock_ms() + 2LL * (ANSWER_MS + GRACE_MS);
+	d->policy.end = clock_ms() + (int64_t)s->conf->sender.policy_timeout * 1000;
 	put_question(d);
 }
 
@@ -127,13 +130,6 @@ static err on_sts_policy(struct sender *s, const struct msg_sts_policy *m, uint3
 	return e.code == ERR_SYNTAX ? e : OK;
 }
 
-static void gone(void *to)
-{
-	struct sender *s = to;
-	while (s->asking != NULL)
-		without(s->asking, S("the process that keeps policies has gone"));
-}
-
 #define CONVERSATION "ipc/sender_ledger.def"
 #define HEAR ledger_hear
 #define HEAR_PEER void
@@ -141,12 +137,14 @@ static void gone(void *to)
 #define HEARD_back HEAR_CASE
 #include "ipc/hear.h"
 
-static const struct peer_kind ledger_kind = { .name = "ledger", .hear = ledger_hear, .gone = gone };
+static const struct peer_kind ledger_kind = { .name = "ledger", .hear = ledger_hear };
 
+/* A new one knows nothing of what its predecessor was asked. */
 void policies_attach(struct sender *s, int fd)
 {
-	gone(s);
 	IGNORE(peer_open(&s->ledger, fd)); /* where it fails the supervisor brings another */
+	for (struct destination *d = s->asking; d != NULL; d = d->policy.next_asking)
+		put_question(d);
 	results_send(s);
 }
 

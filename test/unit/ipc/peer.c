@@ -3,6 +3,7 @@
 #include "ipc/peer.h"
 
 #include "check.h"
+#include "ipc/held.h"
 #include "ipc/open_fds.h"
 #include "role/fake_service.h"
 
@@ -17,7 +18,8 @@ static struct house {
 	struct peer peer;
 	struct channel far;
 	struct frame in, out;
-	unsigned heard, ended, events;
+	unsigned heard, ended, events, rooms;
+	struct held held;
 	int fds; /* open before */
 	err answer;
 } house;
@@ -76,6 +78,14 @@ static void on_event(void *to, uint32_t events)
 	IGNORE(peer_read(&h->peer, 1));
 }
 
+static void room(void *to)
+{
+	struct house *h = to;
+	h->rooms++;
+	check_err("held", held_send(&h->held, &h->peer.channel), ERR_NONE);
+}
+
+static const struct peer_kind asker = { .name = "asker", .hear = hear, .gone = gone, .room = room };
 static const struct peer_kind speaker = { .name = "speaker", .hear = hear, .gone = gone };
 static const struct peer_kind confidant = { .name = "confidant", .hear = hear, .gone = gone, .secret = true };
 static const struct peer_kind listener = { .name = "listener", .gone = gone };
@@ -246,6 +256,96 @@ static void start_test(void **state)
 	end();
 }
 
+static uint64_t answer_number(void)
+{
+	struct msg_answer m = { .number = 0 };
+	check_err("answer", msg_get_answer(&house.in, &m), ERR_NONE);
+	assert_int_equal(house.in.tag, m.number);
+	return m.number;
+}
+
+/* An answer that found no room is sent when there is some, and the role is told so once. */
+static void room_test(void **state)
+{
+	uint32_t sent = 0;
+	(void)state;
+	begin(&asker);
+	peer_await_room(&house.peer); /* nobody is there */
+	open_peer();
+	err e = OK;
+	while (!failed(e)) {
+		sent++;
+		e = msg_send_answer(&house.peer.channel, sent, &(struct msg_answer){ .number = sent });
+	}
+	check_err("full", e, ERR_BUSY);
+	assert_false(held_is(&house.held));
+	held_keep(&house.held, house.peer.channel.out);
+	frame_begin(house.peer.channel.out, 0, 0); /* it stands on its own */
+	check_err("still full", held_send(&house.held, &house.peer.channel), ERR_BUSY);
+	assert_true(held_is(&house.held));
+	peer_await_room(&house.peer);
+	peer_await_room(&house.peer);
+	say_long_one();
+	turn();
+	assert_int_equal(house.rooms, 0);
+	expect("heard meanwhile", 1, 0, 0);
+	for (uint32_t got = 1; got <= sent; got++) {
+		if (channel_receive(&house.far).code == ERR_AGAIN) {
+			turn();
+			check_err("answer", channel_receive(&house.far), ERR_NONE);
+		}
+		assert_int_equal(answer_number(), got);
+	}
+	turn();
+	assert_int_equal(house.rooms, 1);
+	assert_false(held_is(&house.held));
+	held_forget(&house.held);
+	end();
+}
+
+static void held_for_nobody_test(void **state)
+{
+	(void)state;
+	begin(&asker);
+	open_peer();
+	check_err("put", msg_put_answer(house.peer.channel.out, 1, &(struct msg_answer){ .number = 1 }), ERR_NONE);
+	held_keep(&house.held, house.peer.channel.out);
+	channel_close(&house.far);
+	check_err("gone", held_send(&house.held, &house.peer.channel), ERR_CLOSED);
+	assert_false(held_is(&house.held));
+	end();
+}
+
+/* Who is held off is heard later, and is found to have gone all the same. */
+static void hold_off_test(void **state)
+{
+	(void)state;
+	begin(&speaker);
+	peer_hold_off(&house.peer, true); /* nobody is there */
+	open_peer();
+	peer_hold_off(&house.peer, true);
+	say_long_one();
+	say_long_one();
+	turn();
+	expect("held off", 0, 0, 0);
+	check_err("asked for", peer_read(&house.peer, 5), ERR_NONE);
+	expect("one at a time", 1, 0, 0);
+	peer_hold_off(&house.peer, false);
+	turn();
+	expect("heard again", 2, 0, 0);
+	peer_hold_off(&house.peer, true);
+	open_peer();
+	say_long_one();
+	turn();
+	expect("a new one is heard", 3, 0, 0);
+	peer_hold_off(&house.peer, true);
+	say_long_one();
+	channel_close(&house.far);
+	turn();
+	expect("its last words and its end", 4, 1, 0);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +354,9 @@ int main(void)
 		cmocka_unit_test(secret_test),
 		cmocka_unit_test(read_test),
 		cmocka_unit_test(start_test),
+		cmocka_unit_test(room_test),
+		cmocka_unit_test(held_for_nobody_test),
+		cmocka_unit_test(hold_off_test),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,6 @@
 
 #include "sender_world.h"
 
-#define CONVERSATION "ipc/sender_ledger.def"
-#include "ipc/conversation.h"
-
 #define HELLO "S 220 mx.remote.test ESMTP\nH EHLO us.test\n"
 #define PLAIN HELLO "S 250 mx.remote.test\n"
 #define WITH(words) HELLO "S 250-mx.remote.test\nS 250 " words "\n"
@@ -382,106 +379,10 @@ static void test_leads_back(void **state)
 	}
 }
 
-/* ---- very many questions at once ---- */
-
-enum { MANY = 600, QUESTIONS_WAIT_MS = 60000 };
-
-static struct asked {
-	struct channel ledger;
-	struct frame in, out;
-	bool hosts[MANY], policy[MANY];
-	unsigned hosts_count, policies_count;
-} asked;
-
-static void note_asked(str name, bool *seen, unsigned *count)
-{
-	uint64_t number = 0;
-	check_err("number", str_number(str_slice(name, 1, str_find(name, '.')), MANY - 1, &number), ERR_NONE);
-	*count += !seen[number];
-	seen[number] = true;
-}
-
-static err only_note(struct world *w, const struct msg_lookup *m, uint32_t tag)
-{
-	(void)w;
-	(void)tag;
-	note_asked(m->name, asked.hosts, &asked.hosts_count);
-	return OK;
-}
-
-static void ledger_hears(void)
-{
-	while (!failed(channel_receive(&asked.ledger))) {
-		struct msg_sts_ask m;
-		check_err("ask", msg_get_sts_ask(&asked.in, &m), ERR_NONE);
-		note_asked(m.domain, asked.policy, &asked.policies_count);
-	}
-}
-
-/* The channels take only so many questions; the rest waits for room in them. Nobody fails for it, and nobody's mail goes
- * without the policy of its domain. */
-static void test_more_than_a_channel_takes(void **state)
-{
-	static const char *const settings[] = { "sender.connections=1000", NULL };
-	static const struct wish usual = { 0 };
-	int ends[2];
-	char name[40];
-	(void)state;
-	world_open(&world, settings);
-	world.answer = only_note;
-	check_err("pair", channel_pair(ends), ERR_NONE);
-	asked = (struct asked){ .ledger = channel_of(ends[0], &asked.in, &asked.out) };
-	sender_channel(&world.fake.service, S("ledger"), 0, 0, ends[1]);
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(name, sizeof name, "d%u.remote.test", i);
-		offer(&world, name, &usual);
-		fake_service_turn(&world.fake, 1);
-	}
-	assert_int_equal(asked.hosts_count, 0);
-	const int64_t end = clock_ms() + QUESTIONS_WAIT_MS;
-	while ((asked.hosts_count < MANY || asked.policies_count < MANY) && clock_ms() < end) {
-		turn(&world, 5, NULL);
-		ledger_hears();
-	}
-	assert_int_equal(asked.hosts_count, MANY);
-	assert_int_equal(asked.policies_count, MANY);
-	assert_int_equal(world.results, 0);
-	assert_int_equal(world.destinations_told, 0);
-	assert_int_equal(world.fake.events[EV_policy_not_known], 0);
-	channel_close(&asked.ledger);
-	world_close(&world);
-}
-
-static err lose_the_first(struct world *w, const struct msg_lookup *m, uint32_t tag)
-{
-	if (w->questions == 1)
-		return OK;
-	check_err("answer", answer_simply(w, m, tag), ERR_NONE);
-	return m->type == DNS_MX ? answer_simply(w, m, tag) : OK; /* twice is no harm */
-}
-
-/* An answer that found no room in the channel keeps no mail for ever. */
-static void test_lost_answer(void **state)
-{
-	static const struct wish usual = { 0 };
-	(void)state;
-	world_open(&world, NULL);
-	world.answer = lose_the_first;
-	world.server.script = PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE;
-	pthread_create(&world.server.thread, NULL, serve, &world.server);
-	offer(&world, "remote.test", &usual);
-	turn(&world, 60000, job_ended);
-	assert_int_equal(world.shown[0].kind, OUTCOME_DELIVERED);
-	pthread_join(world.server.thread, NULL);
-	world_close(&world);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialogues),
-		cmocka_unit_test(test_more_than_a_channel_takes),
-		cmocka_unit_test(test_lost_answer),
 		cmocka_unit_test(test_logins),
 		cmocka_unit_test(test_inward),
 		cmocka_unit_test(test_leads_back),
