@@ -62,6 +62,7 @@ CASES = {
     "relayed": ("enforce", OTHER, ["none"], True, None, None, None),
     "relayed-large": ("enforce", OTHER, ["none"], True, None, None, None),
     "silent": ("enforce", OTHER, ["self"], True, None, None, None),
+    "orphaned": ("enforce", OTHER, ["self"], True, None, None, None),
 }
 # Policies that cannot be had: how reports call that, and a word of the reason (RFC 8460 4.3.2.2). The mail goes as if there were none.
 UNKNOWN = {"web-self": ("sts-webpki-invalid", "self"), "web-expired": ("sts-webpki-invalid", "expired"),
@@ -111,8 +112,8 @@ def signed_zone(port, certificates):
 class World:
     """One Siegel, and all whom it meets."""
 
-    def __init__(self, server, postfix, dns, web):
-        self.server, self.postfix, self.dns, self.web = server, postfix, dns, web
+    def __init__(self, server, postfix, dns, web, settings=()):
+        self.server, self.postfix, self.dns, self.web, self.settings = server, postfix, dns, web, settings
 
     def send(self, *domains, header=b""):
         client = Smtp.to(self.server, "submissions")
@@ -189,7 +190,7 @@ def _world(tmp_path_factory):
                         "relay.relay_networks=127.0.0.1", "routes.table=overridden.right.test/tls=may"]
             with Server(settings=settings) as server:
                 server.account("kx-anna")
-                yield World(server, postfix, dns, web)
+                yield World(server, postfix, dns, web, settings)
     authority.close()
 
 
@@ -351,11 +352,26 @@ def test_relayed_rather_without_tls(world):
 
 def test_silent_ledger(world):
     """Mail does not wait for somebody who does not answer: it goes by what else is known."""
-    pid = world.server.roles()["siegel-ledger"][0]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        world.send("silent.right.test")
-        assert world.wait("silent.right.test") == ("encrypted", "none")
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    assert world.entries("silent.right.test", "policy_not_known")[0]["reason"] == "the policy was not told in time"
+    with Server(settings=[*world.settings, "sender.policy_timeout=2"]) as server:
+        alone = World(server, world.postfix, world.dns, world.web)
+        server.account("kx-anna")
+        pid = server.roles()["siegel-ledger"][0]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            alone.send("silent.right.test")
+            assert alone.wait("silent.right.test") == ("encrypted", "none")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert alone.entries("silent.right.test", "policy_not_known")[0]["reason"] == "the policy was not told in time"
+
+
+def test_ledger_dies(world):
+    """Before it has answered: the next one is asked, and no mail goes without its domain's policy for that."""
+    old = world.server.roles()["siegel-ledger"]
+    world.server.expected.add("process_died")
+    os.kill(old[0], signal.SIGSTOP)
+    world.send("orphaned.right.test")
+    os.kill(old[0], signal.SIGKILL)
+    assert world.wait("orphaned.right.test")[0] == "refused" and not world.taken("orphaned.right.test")
+    assert "does not name" in world.entries("orphaned.right.test", "policy_broken")[0]["reason"]
+    assert not world.entries("orphaned.right.test", "policy_not_known")
