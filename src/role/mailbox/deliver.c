@@ -43,7 +43,7 @@ void deliver_ask(struct keeper *k)
 	if (k->queue.fd < 0)
 		return;
 	atomic_store(&k->wants_mail, false);
-	if (k->room <= BATCH_MAX / 2 && !failed(msg_send_fetch(&k->queue, 0, &fetch)))
+	if (k->room < BATCH_MAX && k->batch->count == 0 && !failed(msg_send_fetch(&k->queue, 0, &fetch)))
 		k->room = BATCH_MAX;
 }
 

@@ -22,6 +22,7 @@ struct account {
 	bool told, fetching, blocked;
 	bool waits, given; /* of the open fetch: it may wait; something was sent, but not the last */
 	unsigned owed;     /* deliveries that the mailbox has room for */
+	struct turn turn;
 	/* wake.c */
 	struct loop_timer timer;
 	int64_t gap;

@@ -41,6 +41,13 @@ static const struct answer going_down = { 451, S("4.3.2"), S("the server restart
 static const struct answer too_full = { 452, S("4.2.2"), S("a mailbox that it is for is too full for the message") };
 static const struct answer too_large = { 552, S("5.3.4"), S("the message is too large") };
 
+static void enter(struct session *s, enum session_state state)
+{
+	s->q->incoming -= s->state != IDLE;
+	s->q->incoming += state != IDLE;
+	s->state = state;
+}
+
 /* ---- ends ---- */
 
 static void session_end(void *session)
@@ -56,6 +63,7 @@ static void session_end(void *session)
 	if (s->next != NULL)
 		s->next->before = s->before;
 	q->sessions_count--;
+	enter(s, IDLE);
 	struct arena *a = s->arena;
 	arena_free(&a);
 	queue_check_retired(q);
@@ -79,7 +87,7 @@ void session_answer(struct message *m, const struct answer *a)
 		return;
 	m->session = NULL;
 	s->message = NULL;
-	s->state = IDLE;
+	enter(s, IDLE);
 	/* Who does not listen is hung up on; its end is found by the loop, as any other. */
 	if (!m->is_answered && failed(say(&s->peer.channel, m, a)))
 		shutdown(s->peer.channel.fd, SHUT_RDWR);
@@ -115,7 +123,7 @@ static err refuse_early(struct session *s, const struct answer *a)
 	const struct log log = message_log(m, name);
 	LOG(&log, message_refused, F_ADDRESS("client", m->client), F_ADDRESS("sender", m->row.sender),
 		F_NUMBER("size", m->body.size), F_NUMBER("code", a->code), F_TEXT("reason", a->reason));
-	s->state = DROPPING;
+	enter(s, DROPPING);
 	s->message = NULL;
 	err e = say(&s->peer.channel, m, a);
 	message_free(&m);
@@ -145,7 +153,7 @@ static err forged(struct session *s, str number)
 		LOG(&q->service->log, envelope_forged, F_TEXT("message", message_name(nobody, name)));
 	message_free(&nobody);
 	TRY(e);
-	s->state = DROPPING;
+	enter(s, DROPPING);
 	return known ? FAIL(CLOSED) : OK;
 }
 
@@ -162,7 +170,7 @@ static err on_body_begin(struct session *s, const struct msg_body_begin *m, uint
 	s->message = envelope_take(q, m->transaction);
 	if (s->message == NULL)
 		return forged(s, m->transaction);
-	s->state = BODY;
+	enter(s, BODY);
 	s->got = 0;
 	s->message->row.received = clock_utc_ms();
 	if (q->retiring || q->writer == NULL)
@@ -194,7 +202,7 @@ static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t
 {
 	(void)tag;
 	if (s->state == DROPPING) {
-		s->state = IDLE;
+		enter(s, IDLE);
 		return OK;
 	}
 	if (s->state != BODY)
@@ -205,12 +213,12 @@ static err on_body_end(struct session *s, const struct msg_body_end *m, uint32_t
 	err e = body_end(&message->body, &s->q->pool);
 	if (failed(e) || is_too_large(message, message->body.size)) {
 		e = failed(e) ? refuse_for(s, e) : refuse_early(s, &too_large);
-		s->state = IDLE;
+		enter(s, IDLE);
 		return e;
 	}
 	message->row.size = message->body.size;
 	message->session = s;
-	s->state = DECIDING;
+	enter(s, DECIDING);
 	judge(message);
 	return OK;
 }
@@ -232,7 +240,7 @@ static err on_body_cancel(struct session *s, const struct msg_body_cancel *m, ui
 	if (s->state == DECIDING)
 		return FAIL(STATE);
 	message_free(&s->message);
-	s->state = IDLE;
+	enter(s, IDLE);
 	return OK;
 }
 

@@ -21,6 +21,7 @@ static void mailbox_lost(void *account)
 	peer_close(&a->mailbox);
 	a->told = a->fetching = a->blocked = false;
 	deliveries_back(a);
+	turn_end(a);
 }
 
 static err send_delivery(struct account *a, const struct delivery *d, bool last)
@@ -82,8 +83,11 @@ static err give(struct account *a, struct delivery *d)
 
 static err answer_fetch(struct account *a)
 {
-	while (a->fetching && a->owed > 0 && a->waiting.first != NULL && a->out.count < OUT_MAX)
+	while (a->fetching && a->owed > 0 && a->waiting.first != NULL && a->out.count < OUT_MAX) {
+		if (!turn_take(a))
+			return OK;
 		TRY(give(a, a->waiting.first));
+	}
 	if (!a->fetching)
 		return OK;
 	bool may_have_more = account_has_mail(a) && a->out.count < OUT_MAX;
@@ -143,6 +147,7 @@ static err on_fetch(struct account *a, const struct msg_fetch *m, uint32_t tag)
 	a->fetching = owed + m->most > 0;
 	a->owed = owed + (unsigned)m->most;
 	a->waits = m->waits;
+	turn_end(a);
 	return OK;
 }
 

@@ -64,6 +64,12 @@ static void channel(struct service *s, str peer, uint64_t account, uint64_t pid,
 		close(fd);
 }
 
+static void prepare(struct service *s)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN); /* from here on it could not be asked */
+	queue_of(s)->turns.processors = processors > 0 ? (size_t)processors : 0;
+}
+
 static err start(struct service *s)
 {
 	struct queue *q = queue_of(s);
@@ -98,6 +104,7 @@ static void stop(struct service *s)
 	receivers_stop(q);
 	envelopes_stop(q);
 	judge_forget(q);
+	turns_stop(q);
 	accounts_stop(q);
 	remote_stop(q);
 	own_stop(q);
@@ -113,6 +120,7 @@ static void stop(struct service *s)
 
 const struct role role_queue = {
 	.name = "queue",
+	.prepare = prepare,
 	.channel = channel,
 	.start = start,
 	.retire = retire,

@@ -4,13 +4,14 @@
  *
  *     envelope.c  directory says what may come         intake.h   a receiver's session brings it
  *     judge.c     filter is asked                      store.c    it is written, the session is answered
- *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it
+ *     account.c   what waits for whom                  mailbox.c  a mailbox process fetches it in its turn (turns.h)
  *     wake.c      mailroom starts mailbox processes    admin.c    siegel queue
  *     remote.h    what goes to other servers           forward.h  what is forwarded, and own.h what not */
 #pragma once
 #include "base/hash.h"
 #include "ipc/peer.h"
 #include "role/queue/body.h"
+#include "role/queue/turns.h"
 #include "role/queue/writer.h"
 
 #define CONVERSATION "ipc/opener_server.def"
@@ -83,7 +84,7 @@ struct queue {
 	struct receiver *receivers;
 	struct session *sessions;
 	struct command *commands;
-	size_t sessions_count;
+	size_t sessions_count, incoming; /* sessions; those of them with a message on its way */
 	bool retiring, stopping;
 	/* envelope.c */
 	struct message *envelopes[ENVELOPE_BUCKETS], *oldest, *youngest;
@@ -97,6 +98,7 @@ struct queue {
 	struct account *accounts[ACCOUNT_BUCKETS];
 	struct delivery *deliveries[DELIVERY_BUCKETS];
 	size_t deliveries_count;
+	struct turns turns;
 	/* wake.c */
 	int64_t wakes_since;
 	unsigned wakes;
