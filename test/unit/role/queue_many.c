@@ -11,9 +11,10 @@
 #include "ipc/conversation.h"
 
 enum { SESSIONS = 64, SIZE = 2048, EACH_DOMAIN = 10, CREDIT = 1000, DRAINED = 5000 };
-enum { MEMORY_MAX_MIB = 200, FIRST_MAX_MS = 5000 };
+/* The usual number was measured at 98 MiB, each time. */
+enum { USUAL = 20000, USUAL_MAX_MIB = 128, MEMORY_MAX_MIB = 200, FIRST_MAX_MS = 5000 };
 
-static unsigned many = 20000;
+static unsigned many = USUAL;
 
 static unsigned memory_mib(void)
 {
@@ -137,8 +138,9 @@ static void test_many(void **state)
 		      "ms, %u MiB\n",
 		many, taken, memory, first, drained, all, later);
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
-	assert_in_range(memory, 1, MEMORY_MAX_MIB);
-	assert_in_range(later, 1, MEMORY_MAX_MIB);
+	const unsigned most = many > USUAL ? MEMORY_MAX_MIB : USUAL_MAX_MIB;
+	assert_in_range(memory, 1, most);
+	assert_in_range(later, 1, most);
 #endif
 	assert_in_range(first, 0, FIRST_MAX_MS);
 }
