@@ -235,6 +235,7 @@ static bool shake_hands(struct session *s)
 		/* CVE-2011-0411, from the other side: what came in plaintext would be taken for what TLS protects. */
 		tls_free(&tls);
 		s->over = true;
+		note_tls(s, TLS_RESULT_VALIDATION_FAILURE, "the server sent plaintext behind its answer to STARTTLS");
 		return give_up(
 			s, CAUSE_protocol, false, "4.5.0", "the server sent plaintext behind its answer to STARTTLS");
 	}
@@ -257,6 +258,16 @@ static bool shake_hands(struct session *s)
 	return hello(s);
 }
 
+/* RFC 3207 4: a server that offers it may have none "due to temporary reason". "starttls-not-supported" would be wrong of it: this is
+ * the failure "for a reason not matching a category above", for which the report gives the reason (RFC 8460 4.3.1). */
+static bool refused_tls(struct session *s)
+{
+	char text[TEXT_MAX];
+	snprintf(text, sizeof text, "the server refused STARTTLS (%u)", s->reply.code);
+	note_tls(s, TLS_RESULT_VALIDATION_FAILURE, text);
+	return (s->security.action == ACTION_MAY && !s->over) || needs_tls(s, text);
+}
+
 static bool start_tls(struct session *s)
 {
 	const enum security_action action = s->security.action;
@@ -270,7 +281,7 @@ static bool start_tls(struct session *s)
 	if (failed(e))
 		return broken(s, e, "at STARTTLS");
 	if (s->reply.code != 220)
-		return (action == ACTION_MAY && !s->over) || needs_tls(s, "the server refused STARTTLS");
+		return refused_tls(s);
 	return shake_hands(s);
 }
 

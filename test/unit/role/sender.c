@@ -29,6 +29,7 @@ static const struct row {
 	const char *body;     /* what the server must have got; NULL: whatever */
 	int state;            /* what queue is told of the destination; -1: nothing */
 	const char *second;   /* status of a second recipient */
+	enum tls_result_type noted; /* how TLS failed; 0: whether it did does not matter here */
 } rows[] = {
 	{ "plain", { 0 }, PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 2.6.0 taken\n" GONE, { 0 },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.6.0", "Subject: x\n\nhello\n", DESTINATION_REACHABLE, NULL },
@@ -86,15 +87,19 @@ static const struct row {
 	{ "ourselves", { 0 }, HELLO "S 250 us.test\n" GONE, { 0 },
 	  OUTCOME_FAILED, CAUSE_loop, 0, "5.4.6", NULL, DESTINATION_UNREACHABLE, NULL },
 	{ "STARTTLS stripped, nobody minds", { 0 }, PLAIN MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE, { 0 },
-	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL },
+	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL, TLS_RESULT_STARTTLS_NOT_SUPPORTED },
 	{ "STARTTLS stripped", { TLS_ONLY }, PLAIN GONE, { 0 },
-	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL },
+	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL, TLS_RESULT_STARTTLS_NOT_SUPPORTED },
+	{ "STARTTLS refused, nobody minds", { 0 }, WITH("STARTTLS") "H STARTTLS\nS 454 4.7.0 no\n" MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE, { 0 },
+	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL, TLS_RESULT_VALIDATION_FAILURE },
 	{ "STARTTLS refused", { TLS_ONLY }, WITH("STARTTLS") "H STARTTLS\nS 454 no\n" GONE, { 0 },
-	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL },
+	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL, TLS_RESULT_VALIDATION_FAILURE },
+	{ "STARTTLS unknown, though offered", { TLS_ONLY }, WITH("STARTTLS") "H STARTTLS\nS 502 what?\n" GONE, { 0 },
+	  OUTCOME_DEFERRED, CAUSE_tls, 0, "4.7.5", NULL, DESTINATION_UNREACHABLE, NULL, TLS_RESULT_VALIDATION_FAILURE },
 	{ "STARTTLS injected", { TLS_ONLY }, WITH("STARTTLS") "H STARTTLS\nR 220 go\\r\\n250 evil\\r\\n\nE\n", { 0 },
-	  OUTCOME_DEFERRED, CAUSE_protocol, 0, "4.5.0", NULL, DESTINATION_UNREACHABLE, NULL },
+	  OUTCOME_DEFERRED, CAUSE_protocol, 0, "4.5.0", NULL, DESTINATION_UNREACHABLE, NULL, TLS_RESULT_VALIDATION_FAILURE },
 	{ "STARTTLS injected, nobody minds TLS", { 0 }, WITH("STARTTLS") "H STARTTLS\nR 220 go\\r\\n250 evil\\r\\n\nE\n", { 0 },
-	  OUTCOME_DEFERRED, CAUSE_protocol, 0, "4.5.0", NULL, DESTINATION_UNREACHABLE, NULL },
+	  OUTCOME_DEFERRED, CAUSE_protocol, 0, "4.5.0", NULL, DESTINATION_UNREACHABLE, NULL, TLS_RESULT_VALIDATION_FAILURE },
 	{ "a broken handshake, then plaintext", { 0 }, WITH("STARTTLS") "H STARTTLS\nS 220 go\nR nonsense, not TLS, but long enough to be looked at\\r\\n\nD 1\nW 50\nA\n"
 	  WITH("STARTTLS") MAILED "H DATA\nS 354 go\nB\nS 250 ok\n" GONE, { 0 },
 	  OUTCOME_DELIVERED, CAUSE_none, 250, "2.0.0", NULL, DESTINATION_REACHABLE, NULL },
@@ -196,6 +201,23 @@ static void same(const char *name, str got, str want)
 		complain("%s: got \"%.*s\", want \"%.*s\"", name, ARG(got), ARG(want));
 }
 
+static bool tls_is_noted(const struct world *w)
+{
+	unsigned failures = 0;
+	for (unsigned i = 0; i < TLS_RESULT_TYPES; i++)
+		failures += w->tls_results[i];
+	return failures > 0;
+}
+
+/* Once, and as nothing else. */
+static void check_noted(const struct row *r)
+{
+	for (unsigned i = 0; i < TLS_RESULT_TYPES; i++)
+		if (world.tls_results[i] != (i == r->noted))
+			complain("%s: TLS \"%s\" was counted %u times", r->name,
+				tls_result_name((enum tls_result_type)i), world.tls_results[i]);
+}
+
 static void check_row(const struct row *r)
 {
 	const struct world *w = &world;
@@ -233,6 +255,10 @@ static void test_dialogues(void **state)
 		assert_int_equal(world.credit, world.fake.conf.sender.connections + 1);
 		pthread_join(world.server.thread, NULL);
 		check_row(&rows[i]);
+		if (rows[i].noted != TLS_RESULT_SUCCESS) {
+			turn(&world, 8000, tls_is_noted);
+			check_noted(&rows[i]);
+		}
 		world_close(&world);
 	}
 	assert_int_equal(complaints, 0);
