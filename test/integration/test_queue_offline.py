@@ -26,7 +26,16 @@ def test_the_queue_without_a_server():
         for name in ("x", "y", "z"):
             submit(s, f"{name}@elsewhere.test", name)
         s.wait_for(lambda: len(states(s)) == 3)
+        waits = s.wait_for(lambda: [d for d in s.objects("queue", "destinations") if d["failures"] > 0])
+        assert [(d["destination"], d["messages"], d["standing"]) for d in waits] == [("elsewhere.test", 3, "slow")], waits
+        assert "next" in waits[0] and waits[0]["reason"], waits
+        table = s.command("queue", "destinations", "--limit", "1").stdout.splitlines()
+        assert table[0].split() == ["destination", "messages", "next", "failures", "distance", "reason"]
+        assert table[1].split()[:2] == ["elsewhere.test", "3"] and len(table) == 2
+        assert s.objects("queue", "destinations", "--domain", "nowhere.test") == []
         s.stop()
+        (stored,) = s.objects("queue", "destinations", "--domain", "ELSEWHERE.test")
+        assert (stored["messages"], stored["failures"]) == (3, waits[0]["failures"]) and "next" in stored, stored
         before = len(s.log())
         numbers = {m["recipients"][0][0]: m["id"] for m in s.objects("queue", "list")}
         assert set(states(s).values()) <= {"remote", "deferred"}, states(s)

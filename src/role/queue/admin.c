@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "os/clock.h"
 #include "os/fd.h"
-#include "role/queue/listing.h"
+#include "role/queue/destinations.h"
 #include "role/queue/show.h"
 #include "store/spool/file.h"
 
@@ -93,6 +93,7 @@ static err send_lines(struct command *c)
 	for (; c->at != NULL; c->at = c->at->next)
 		TRY(msg_send_line(&c->peer.channel, 0, &(struct msg_line){ .json = c->at->json }));
 	if (c->listing.more && c->refusal == NULL) {
+		listing_go_on(&c->listing);
 		read_page(c);
 		return OK;
 	}
@@ -144,8 +145,10 @@ static void done(struct job *j)
 		c->refusal = "no such message in the queue";
 	else if (failed(j->e))
 		c->refusal = "the queue could not be read";
-	else
+	else if (!c->listing.of_destinations)
 		add_destinations(c);
+	else if (failed(destinations_show(&c->listing, c->q->remote)))
+		c->refusal = "there is no memory for the answer";
 	c->at = c->listing.first;
 	pump(c);
 }

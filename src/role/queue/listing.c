@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "ipc/cause.h"
 #include "os/clock.h"
+#include "role/queue/destinations.h"
 #include "store/spool/file.h"
 #include "store/spool/remote.h"
 
@@ -30,6 +31,7 @@ static const char *const states[SPOOL_STATES] = {
 const char *listing_begin(struct listing *l, str verb)
 {
 	l->received_before = INT64_MAX;
+	l->limit = UINT64_MAX;
 	static const struct {
 		str verb;
 		enum listing_change change;
@@ -37,6 +39,7 @@ const char *listing_begin(struct listing *l, str verb)
 		{ S("queue list"), CHANGE_NOTHING },
 		{ S("queue own"), CHANGE_NOTHING },
 		{ S("queue show"), CHANGE_NOTHING },
+		{ S("queue destinations"), CHANGE_NOTHING },
 		{ S("queue hold"), CHANGE_HOLD },
 		{ S("queue release"), CHANGE_RELEASE },
 		{ S("queue retry"), CHANGE_RETRY },
@@ -45,6 +48,7 @@ const char *listing_begin(struct listing *l, str verb)
 	};
 	l->shows_one = str_eq(verb, S("queue show"));
 	l->means_all = str_eq(verb, S("queue flush"));
+	l->of_destinations = str_eq(verb, S("queue destinations"));
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		if (!str_eq(verb, verbs[i].verb))
 			continue;
@@ -80,11 +84,28 @@ static const char *read_id(struct listing *l, str value)
 	return l->has_number ? NULL : "id is the number of a message, 32 hexadecimal digits";
 }
 
+static const char *keep(struct listing *l, str *to, str value)
+{
+	*to = arena_copy(l->words, value);
+	return arena_spent(l->words) ? "too many words" : NULL;
+}
+
+static const char *read_of_destinations(struct listing *l, str name, str value)
+{
+	if (str_eq(name, S("domain")))
+		return keep(l, &l->domain, value);
+	if (!str_eq(name, S("limit")))
+		return "filters are domain=, limit=";
+	return failed(str_number(value, UINT32_MAX, &l->limit)) || l->limit == 0 ? "limit is a number of lines" : NULL;
+}
+
 const char *listing_filter(struct listing *l, str word)
 {
 	str name, value = word;
 	if (!str_cut(&value, '=', &name))
 		return "words of this command are name=value";
+	if (l->of_destinations)
+		return read_of_destinations(l, name, value);
 	if (str_eq(name, S("id")))
 		return read_id(l, value);
 	if (str_eq(name, S("age")))
@@ -93,10 +114,7 @@ const char *listing_filter(struct listing *l, str word)
 		  : str_eq(name, S("recipient")) ? &l->recipient
 		  : str_eq(name, S("domain"))    ? &l->domain
 						 : NULL;
-	if (to == NULL)
-		return "filters are sender=, recipient=, domain=, age=, id=";
-	*to = arena_copy(l->words, value);
-	return arena_spent(l->words) ? "too many words" : NULL;
+	return to != NULL ? keep(l, to, value) : "filters are sender=, recipient=, domain=, age=, id=";
 }
 
 const char *listing_for(struct listing *l, str caller)
@@ -398,7 +416,8 @@ static err read_rows(struct listing *l, struct spool *spool, struct rows *rows)
 {
 	rows->arena = l->page;
 	if (!l->has_number) {
-		TRY(spool_messages(spool, l->after, PAGE_MESSAGES, &(struct spool_message_rows){ keep_row, rows }));
+		TRY(spool_messages(
+			spool, l->place.after, PAGE_MESSAGES, &(struct spool_message_rows){ keep_row, rows }));
 		l->more = rows->count == PAGE_MESSAGES;
 		return OK;
 	}
@@ -416,7 +435,7 @@ static err read_list(struct listing *l, struct spool *spool, struct listing_line
 		const struct spool_message *m = &rows->list[i];
 		struct spool_recipient *list;
 		size_t count, matches = 0;
-		l->after = m->id;
+		l->place.after = m->id;
 		if (!message_fits(l, m))
 			continue;
 		TRY(spool_recipients(spool, m->id, l->page, &list, &count));
@@ -445,19 +464,21 @@ static err read_one(struct listing *l, struct spool *spool, struct listing_line 
 
 err listing_read(struct listing *l, struct spool *spool)
 {
-	int64_t from = l->after;
 	if (l->page == NULL)
 		l->page = arena_new("queue listing", PAGE_BUDGET);
 	arena_reset(l->page);
 	l->first = NULL;
 	l->changed = NULL;
 	l->domains = NULL;
+	l->destinations = NULL;
+	l->place = l->from;
 	l->now = clock_utc_ms();
 	l->room = NEW(l->page, char, LINE_MAX_BYTES);
-	err e = l->shows_one ? read_one(l, spool, &l->first) : read_list(l, spool, &l->first);
-	if (failed(e))
-		l->after = from; /* it may be run again */
-	return e;
+	if (l->of_destinations)
+		return destinations_read(l, spool);
+	return l->shows_one ? read_one(l, spool, &l->first) : read_list(l, spool, &l->first);
 }
+
+void listing_go_on(struct listing *l) { l->from = l->place; }
 
 void listing_free(struct listing *l) { arena_free(&l->page); }

@@ -6,7 +6,7 @@
  *     survey.c    which destinations have any dispatch.c  a parcel becomes a job
  *     carrier.c   what sender says of it      settle.c    the result is stored
  *     overdue.c   what has waited too long    notice.c    the sender is told
- *     show.h      a person is told
+ *     show.h      a person is told, and of all in destinations.h
  *     home.c      what must not leave, since its domain is ours */
 #pragma once
 #include "ipc/cause.h"

@@ -179,18 +179,43 @@ err spool_remote_due(struct spool *spool, str domain, unsigned priority, int64_t
 	return OK;
 }
 
-err spool_remote_domain(struct spool *spool, str after, struct arena *a, str *out)
+static err next_name(struct sql_statement *st, str after, struct arena *a, str *out)
 {
-	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_domain);
-	str domain = NO_STR;
+	str name = NO_STR;
 	sql_bind_text(st, after);
 	TRY(sql_one(st));
-	bool sound = spool_read_text(st, 0, DOMAIN_MAX, &domain);
-	str copy = sound ? arena_copy(a, domain) : NO_STR;
+	bool sound = spool_read_text(st, 0, DOMAIN_MAX, &name);
+	str copy = sound ? arena_copy(a, name) : NO_STR;
 	sql_done(st);
 	if (copy.p == NULL)
 		return sound ? FAIL(MEMORY) : FAIL(DAMAGED);
 	*out = copy;
+	return OK;
+}
+
+err spool_remote_domain(struct spool *spool, str after, struct arena *a, str *out)
+{
+	return next_name(sql_use(spool->sql, SPOOL_remote_domain), after, a, out);
+}
+
+err spool_destination_next(struct spool *spool, str after, struct arena *a, str *out)
+{
+	return next_name(sql_use(spool->sql, SPOOL_destination_next), after, a, out);
+}
+
+err spool_remote_count(struct spool *spool, str domain, unsigned most, unsigned *messages, unsigned *recipients)
+{
+	uint64_t of_messages, of_recipients;
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_remote_count);
+	sql_bind_text(st, domain);
+	sql_bind_number(st, most);
+	TRY(sql_one(st));
+	bool sound = spool_read_number(st, 0, most, &of_messages) && spool_read_number(st, 1, most, &of_recipients);
+	sql_done(st);
+	if (!sound)
+		return FAIL(DAMAGED);
+	*messages = (unsigned)of_messages;
+	*recipients = (unsigned)of_recipients;
 	return OK;
 }
 

@@ -52,6 +52,8 @@ err spool_remote_old(struct spool *spool, int64_t received, int64_t message, uns
 err spool_remote_due(struct spool *spool, str domain, unsigned priority, int64_t after, int64_t *due);
 /* The first domain behind one, copied; ERR_ABSENT. */
 err spool_remote_domain(struct spool *spool, str after, struct arena *a, str *out);
+/* How many messages wait for a domain, for how many recipients; no more than so many recipients are counted. */
+err spool_remote_count(struct spool *spool, str domain, unsigned most, unsigned *messages, unsigned *recipients);
 
 /* The attempt did not work; the next is due then. */
 err spool_remote_defer(
@@ -76,3 +78,5 @@ err spool_destination_put(struct spool *spool, str name, const struct spool_dest
 /* ERR_ABSENT. The strings are copied. */
 err spool_destination_get(struct spool *spool, str name, struct arena *a, struct spool_destination *out);
 err spool_destination_remove(struct spool *spool, str name);
+/* The name behind one, copied; ERR_ABSENT. */
+err spool_destination_next(struct spool *spool, str after, struct arena *a, str *out);
