@@ -33,7 +33,7 @@ struct sql_statement;
 /* What a store is. All of it static. */
 struct sql_store {
 	uint32_t application_id; /* marks the file as this store's */
-	uint32_t page_size;      /* bytes; set when the file is made */
+	uint32_t page_size;      /* bytes; set when the file is made, and kept as it was then */
 	const char *const
 		*migrations; /* the n-th takes schema n to schema n + 1: SQL that only adds, run in one transaction */
 	unsigned migration_count;      /* = the newest schema's number */
@@ -53,6 +53,8 @@ enum sql_option {
 	SQL_CACHE_LARGE = 1 << 2, /* 8 MiB of pages instead of 256 KiB */
 	SQL_MUST_EXIST = 1 << 3,  /* ERR_ABSENT instead of making a new file */
 	SQL_KEEP_LOG = 1 << 4,    /* an emptied log stays when it is closed; for what is opened and closed often */
+	SQL_LEAVE_FREED =
+		1 << 5, /* a page that becomes free keeps its bytes until it is used again, and is not written */
 };
 
 /* Opens or makes the file (0600), makes it WAL, migrates it. ERR_UNSUPPORTED: its schema is newer than ours, or it
@@ -107,6 +109,8 @@ err sql_sync(struct sql *sql);
 
 /* Pages in the write-ahead log after the last commit. */
 unsigned sql_log_pages(const struct sql *sql);
+/* Bytes that each of them takes there. */
+err sql_log_frame(struct sql *sql, int64_t *out);
 /* Moves what it can of the write-ahead log to the file, without waiting for readers or writers, and syncs it. Nothing
  * does this by itself. From a thread of its own give it a connection of its own. */
 err sql_checkpoint(struct sql *sql);

@@ -10,6 +10,8 @@
  *   cell_size_check, trusted_schema, DEFENSIVE
  *                           a damaged or forged file is an error, not an adventure
  *   auto_vacuum INCREMENTAL room of deleted mail can be given back
+ *   secure_delete FAST      (SQL_LEAVE_FREED) a library that writes zeros over what is deleted, as Debian's, does so only
+ *                           in pages that are written in any case
  */
 #include "store/sql.h"
 
@@ -30,6 +32,7 @@ enum {
 	LOOKASIDE_SIZE = 512,
 	LOOKASIDE_COUNT = 48,
 	ARENA_BUDGET = 1 << 20,
+	FRAME_HEADER = 24, /* in front of each page of the log: SQLite file format 4.1 */
 };
 
 struct sql_statement {
@@ -212,9 +215,10 @@ static err settle(struct sql *sql, unsigned options)
 	bool is_large = (options & SQL_CACHE_LARGE) != 0;
 	char text[200];
 	struct buf b = BUF_ON(text);
-	buf_addf(&b, "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA synchronous = %s%c",
+	buf_addf(&b, "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA synchronous = %s%s%c",
 		is_large ? CACHE_LARGE_KIB : CACHE_KIB, is_large ? LOG_LARGE_LIMIT : LOG_LIMIT,
-		(options & SQL_SYNC_COMMITS) != 0 ? "FULL" : "NORMAL", '\0');
+		(options & SQL_SYNC_COMMITS) != 0 ? "FULL" : "NORMAL",
+		(options & SQL_LEAVE_FREED) != 0 ? "; PRAGMA secure_delete = FAST" : "", '\0');
 	return exec(sql, text);
 }
 
@@ -453,6 +457,14 @@ err sql_sync(struct sql *sql)
 }
 
 unsigned sql_log_pages(const struct sql *sql) { return sql->log_pages; }
+
+err sql_log_frame(struct sql *sql, int64_t *out)
+{
+	int64_t page_size;
+	TRY(ask(sql, "PRAGMA page_size", &page_size));
+	*out = page_size + FRAME_HEADER;
+	return OK;
+}
 
 err sql_checkpoint(struct sql *sql)
 {

@@ -13,7 +13,6 @@ enum {
 
 enum { SPOOL_MESSAGE_COLUMNS = 11 };
 enum { ADDRESS_MAX = 320, DETAIL_MAX = 64, ORCPT_MAX = 500, ENVID_MAX = 100, DOMAIN_MAX = 255, REASON_MAX = 400 };
-enum { SPOOL_PAGE = 8192 }; /* bytes of a page of queue.db */
 
 extern const struct sql_store spool_store;
 
@@ -21,6 +20,7 @@ struct spool {
 	struct sql *sql;
 	int64_t next;  /* id of the next message */
 	bool has_room; /* on the disk, for a long log */
+	int64_t frame; /* bytes of a page in the log */
 	int64_t due;   /* when the next deferred delivery is, at the earliest */
 	struct arena *arena;
 };

@@ -16,7 +16,10 @@ enum {
 	SCRATCH = 8 << 20,    /* one message with its recipients and body */
 	PROBES_MAX = 1 << 20, /* ids tried one by one in a damaged part */
 	PROBES_AT_ONCE = 1000,
+	PAGE_MAX = 8192, /* of older spools */
 };
+
+#define PATTERN "pattern.db"
 
 enum direction { UP, DOWN, PROBE, FINISHED };
 
@@ -67,25 +70,57 @@ static bool find(char name[NAME_MAX_BYTES])
 	return found;
 }
 
+/* What stands there in every store: the second page tells to what each page behind it belongs, and the third is the root of a
+ * table. SQLite file format 1.8. 0: it is neither size that a spool can have. */
+static uint32_t page_size_of(int fd)
+{
+	static const uint32_t sizes[] = { 4096, PAGE_MAX };
+	static const uint8_t root[] = { 1, 0, 0, 0, 0 };
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		uint8_t entry[sizeof root];
+		if (pread(fd, entry, sizeof entry, sizes[i]) == (ssize_t)sizeof entry &&
+			memcmp(entry, root, sizeof root) == 0)
+			return sizes[i];
+	}
+	return 0;
+}
+
+/* Of a store that is made for that. */
+static bool read_first_page(uint32_t size, uint8_t page[static PAGE_MAX])
+{
+	struct sql_store store = spool_store;
+	struct sql *sql = NULL;
+	store.page_size = size;
+	unlink(PATTERN);
+	if (failed(sql_open(PATTERN, &store, SQL_ALONE, NULL, &sql)))
+		return false;
+	sql_close(&sql);
+	int fd = open(PATTERN, O_RDONLY | O_CLOEXEC);
+	bool good = fd >= 0 && pread(fd, page, size, 0) == (ssize_t)size;
+	fd_close(&fd);
+	unlink(PATTERN);
+	return good;
+}
+
 /* The first page holds the schema and where its tables begin. It is the same in every store that went through the same
  * migrations, but for the size of the file and the list of free pages: with both set to "unknown" (the change counter
- * differs from "valid for") a copy stands in for the broken one. SQLite file format 1.3. */
+ * differs from "valid for") that of a new one stands in for the broken one. SQLite file format 1.3. */
 static void mend_first_page(const char *name)
 {
-	uint8_t page[SPOOL_PAGE];
+	uint8_t page[PAGE_MAX];
 	enum { SIZE = 28, FREE_FIRST = 32, FREE_COUNT = 36, CHANGES = 24, VALID_FOR = 92 };
-	int from = open("queue.db", O_RDONLY | O_CLOEXEC), to = open(name, O_RDWR | O_CLOEXEC);
-	if (from >= 0 && to >= 0 && pread(from, page, sizeof page, 0) == (ssize_t)sizeof page) {
+	int fd = open(name, O_RDWR | O_CLOEXEC);
+	uint32_t size = fd >= 0 ? page_size_of(fd) : 0;
+	if (size > 0 && read_first_page(size, page)) {
 		memset(page + SIZE, 0, 4);
 		memset(page + FREE_FIRST, 0, 4);
 		memset(page + FREE_COUNT, 0, 4);
 		memset(page + VALID_FOR, 0, 4);
 		memset(page + CHANGES, 1, 4);
-		ssize_t put = pwrite(to, page, sizeof page, 0);
+		ssize_t put = pwrite(fd, page, size, 0);
 		(void)put; /* then it stays as unreadable as it was */
 	}
-	fd_close(&from);
-	fd_close(&to);
+	fd_close(&fd);
 }
 
 err salvage_open(struct salvage **out)

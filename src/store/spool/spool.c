@@ -17,11 +17,11 @@
 enum {
 	APPLICATION = 0x51e65b01,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
-	LOG_PAGES_MAX = 6000, /* 47 MiB: everybody waits while they are moved, but most loads end before */
-	LOG_PAGES_SHORT = 400,
-	LOG_FRAME = SPOOL_PAGE + 24,
+	PAGE = 4096,
+	LOG_MAX = 47 << 20, /* bytes: everybody waits while they are moved, but most loads end before */
+	LOG_SHORT = 3 << 20,
+	LOG_QUIET = 400 << 10,
 	LOG_SHARE = 8, /* of the room on the disk, one part in as many at most is the log's */
-	LOG_PAGES_QUIET = 50,
 	ARENA_BUDGET = 4096,
 	NAMES_MAX = 100, /* damaged stores of one second */
 };
@@ -76,7 +76,7 @@ static const char *const migrations[] = {
 
 const struct sql_store spool_store = {
 	.application_id = APPLICATION,
-	.page_size = SPOOL_PAGE,
+	.page_size = PAGE,
 	.migrations = migrations,
 	.migration_count = sizeof migrations / sizeof *migrations,
 	.operations = operations,
@@ -114,16 +114,18 @@ static bool ended_unclean(void)
 static void look_for_room(struct spool *sp)
 {
 	uint64_t left = 0;
-	sp->has_room = !failed(spool_free(&left)) && left / LOG_SHARE > (uint64_t)LOG_PAGES_MAX * LOG_FRAME;
+	sp->has_room = !failed(spool_free(&left)) && left / LOG_SHARE > LOG_MAX;
 }
 
 static err open_store(struct spool *sp)
 {
 	bool look = ended_unclean();
-	TRY(sql_open(QUEUE, &spool_store, SQL_SYNC_COMMITS | SQL_ALONE | SQL_CACHE_LARGE, NULL, &sp->sql));
+	TRY(sql_open(
+		QUEUE, &spool_store, SQL_SYNC_COMMITS | SQL_ALONE | SQL_CACHE_LARGE | SQL_LEAVE_FREED, NULL, &sp->sql));
 	if (look)
 		TRY(sql_check(sp->sql));
 	TRY(sql_prepare_all(sp->sql));
+	TRY(sql_log_frame(sp->sql, &sp->frame));
 	TRY(find_highest(sp));
 	TRY(spool_find_due(sp));
 	look_for_room(sp);
@@ -201,8 +203,6 @@ err spool_open(int64_t least, struct spool **out, bool *damaged)
 		aside = !failed(e);
 		if (aside)
 			e = open_store(sp);
-		if (aside && !failed(e))
-			e = sql_checkpoint(sp->sql); /* its first page may be wanted: salvage.c */
 	}
 	if (failed(e)) {
 		spool_close(&sp);
@@ -254,15 +254,15 @@ void spool_rollback(struct spool *spool) { sql_rollback(spool->sql); }
 
 bool spool_is_untidy(const struct spool *spool, bool is_quiet)
 {
-	const unsigned most = spool->has_room ? LOG_PAGES_MAX : LOG_PAGES_SHORT;
-	return sql_log_pages(spool->sql) >= (is_quiet ? LOG_PAGES_QUIET : most);
+	const int64_t most = spool->has_room ? LOG_MAX : LOG_SHORT;
+	return sql_log_pages(spool->sql) * spool->frame >= (is_quiet ? LOG_QUIET : most);
 }
 
 err spool_fill_log(struct spool *spool, bool *more)
 {
 	look_for_room(spool);
 	*more = false;
-	return spool->has_room ? sql_fill_log(spool->sql, (int64_t)LOG_PAGES_MAX * LOG_FRAME, more) : OK;
+	return spool->has_room ? sql_fill_log(spool->sql, LOG_MAX, more) : OK;
 }
 
 err spool_tidy(struct spool *spool, bool is_quiet)

@@ -15,7 +15,7 @@
 #include "os/clock.h"
 #include "os/random.h"
 #include "store/spool/file.h"
-#include "store/sql.h"
+#include "store/spool/internal.h"
 
 #define BODY S("Subject: x\r\n\r\nhello\r\n")
 
@@ -321,8 +321,14 @@ enum { STORED = 300 };
 static char *image;
 static size_t image_size;
 
-static void make_image(void)
+/* queue.db has pages of 4 KiB; one from earlier has them as they were then. */
+static void make_image(uint32_t page_size)
 {
+	struct sql_store store = spool_store;
+	struct sql *sql = NULL;
+	store.page_size = page_size;
+	check_err("make", sql_open("queue.db", &store, SQL_ALONE, NULL, &sql), ERR_NONE);
+	sql_close(&sql);
 	house_open(NULL);
 	struct channel session = house_session(&house.receiver);
 	for (unsigned i = 0; i < STORED; i++)
@@ -334,20 +340,19 @@ static void make_image(void)
 	image_size = (size_t)st.st_size;
 	image = malloc(image_size);
 	assert_int_equal(read(fd, image, image_size), image_size);
+	assert_int_equal(image[16] << 8 | image[17], page_size);
 	close(fd);
 }
 
-enum { PAGE_BYTES = 8192 }; /* of queue.db */
-
 /* The store with some bytes of one page overwritten, as if the process had been killed: with a log beside. */
-static void lay_damaged(size_t page, bool killed)
+static void lay_damaged(size_t page, size_t page_size, bool killed)
 {
 	char garbage[512];
 	memset(garbage, 0xa5, sizeof garbage);
 	int fd = open("queue.db", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	assert_int_equal(write(fd, image, image_size), image_size);
-	assert_int_equal(pwrite(fd, garbage, sizeof garbage, (off_t)(page * PAGE_BYTES + (page == 0 ? 100 : 0))),
-		sizeof garbage);
+	assert_int_equal(
+		pwrite(fd, garbage, sizeof garbage, (off_t)(page * page_size + (page == 0 ? 100 : 0))), sizeof garbage);
 	close(fd);
 	if (killed) {
 		fd = open("queue.db-wal", O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -382,13 +387,12 @@ static void count_once(const struct msg_deliver *d)
 	seen[n] = true;
 }
 
-static void test_damage(void **state)
+static void damage(uint32_t page_size, size_t most)
 {
-	(void)state;
-	make_image();
-	size_t pages = image_size / PAGE_BYTES, recovered = 0, runs = 0;
+	make_image(page_size);
+	size_t pages = image_size / page_size < most ? image_size / page_size : most, recovered = 0, runs = 0;
 	for (size_t page = 0; page < pages; page += page < 8 ? 1 : pages / 6) {
-		lay_damaged(page, page % 2 == 0);
+		lay_damaged(page, page_size, page % 2 == 0);
 		house_open(NULL);
 		fetch_after_damage();
 		channel_close(&anna.channel);
@@ -404,6 +408,9 @@ static void test_damage(void **state)
 			fail_msg("page %zu: mail does not flow", page);
 		if (getenv("HOUSE_SHOW") != NULL)
 			printf("page %zu: %u messages\n", page, seen_count - 1);
+		/* Without it nothing is found but by the one that is put in its place. */
+		if (page == 0 && seen_count < STORED)
+			fail_msg("the first page: only %u messages were recovered", seen_count - 1);
 		recovered += seen_count - 1;
 		runs++;
 		house_close();
@@ -414,6 +421,13 @@ static void test_damage(void **state)
 	/* What hangs under the root of a table is out of reach when that is gone. */
 	if (recovered < runs * STORED * 7 / 10)
 		fail_msg("only %zu of %zu messages were recovered", recovered, runs * STORED);
+}
+
+static void test_damage(void **state)
+{
+	(void)state;
+	damage(4096, SIZE_MAX);
+	damage(8192, 2); /* the rest is the same */
 }
 
 int main(void)

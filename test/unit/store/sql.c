@@ -389,6 +389,35 @@ static err add_many(struct sql *sql, char kind, unsigned count, size_t size, boo
 	return sql_end(sql, failed(e) || keep ? e : FAIL(STATE));
 }
 
+/* How many pages it takes to delete 20 values of ten pages each. */
+static unsigned pages_of_removal(unsigned options)
+{
+	static char bytes[40000];
+	struct sql *sql = open_store(&first, SQL_ALONE | options);
+	check_err("begin", sql_begin(sql), ERR_NONE);
+	for (char name = 'a'; name < 'a' + 20; name++)
+		check_err("add", add(sql, str_from(&name, 1), (str){ bytes, sizeof bytes }), ERR_NONE);
+	check_err("end", sql_commit(sql), ERR_NONE);
+	check_err("move", sql_checkpoint(sql), ERR_NONE);
+	check_err("remove", sql_run(sql_use(sql, OP_remove)), ERR_NONE);
+	unsigned pages = sql_log_pages(sql);
+	sql_close(&sql);
+	return pages;
+}
+
+static void test_freed_pages(void **state)
+{
+	(void)state;
+	int64_t frame = 0;
+	unsigned pages = pages_of_removal(SQL_LEAVE_FREED);
+	if (pages > 20)
+		fail_msg("%u pages were written to free 200", pages);
+	struct sql *sql = open_store(&first, SQL_ALONE);
+	check_err("frame", sql_log_frame(sql, &frame), ERR_NONE);
+	assert_int_equal(frame, 4096 + 24);
+	sql_close(&sql);
+}
+
 /* Transactions larger and smaller than what is kept in memory, given up ones and ones for which there was no room. */
 static unsigned work(struct sql *sql)
 {
@@ -446,6 +475,7 @@ int main(void)
 		WITH_FOLDER(test_damage),
 		WITH_FOLDER(test_faults),
 		WITH_FOLDER(test_sync_failure_sticks),
+		WITH_FOLDER(test_freed_pages),
 		WITH_FOLDER(test_killed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
