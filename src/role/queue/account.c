@@ -254,7 +254,9 @@ static void post(struct delivery *d, err (*run)(struct job *, struct spool *), v
 		message_unneeded(d->message);
 	}
 	d->state = DELIVERY_GONE;
-	d->job = (struct job){ .run = run, .committed = committed, .done = job_done, .haste = JOB_LAZY };
+	d->job = (struct job){
+		.run = run, .committed = committed, .done = job_done, .haste = JOB_LAZY, .order = d->message->row.id
+	};
 	a->gone++;
 	writer_post(a->q->writer, &d->job);
 }

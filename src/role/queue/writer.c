@@ -14,6 +14,8 @@
 enum {
 	RETRY_MS = 1000, /* after a full disk */
 	STACK = 512 << 10,
+	SORT_PLACES = 32,
+	LAZY_AT_ONCE = 128, /* about two milliseconds, for which others wait */
 };
 static const int64_t patience_ms[JOB_HASTES] = { [JOB_SOON] = 5, [JOB_LAZY] = 500 };
 
@@ -38,6 +40,9 @@ struct writer {
 	struct upkeep upkeep;
 	struct list waiting; /* for company */
 	int64_t waiting_until;
+	struct list lazy; /* waits for its turn */
+	int64_t lazy_until;
+	struct list turn; /* was lazy, in order: some of it goes into each commit */
 };
 
 static void add(struct list *l, struct job *j)
@@ -58,6 +63,46 @@ static void append(struct list *l, struct list *more)
 	*l->end = more->first;
 	l->end = more->end;
 	more->first = NULL;
+}
+
+/* At most so many of the first ones. */
+static void append_some(struct list *l, struct list *more, unsigned most)
+{
+	for (unsigned i = 0; i < most && more->first != NULL; i++) {
+		struct job *j = more->first;
+		more->first = j->next;
+		add(l, j);
+	}
+}
+
+/* Both are in order; of equal ones those of the first come first. */
+static struct list merge(struct list a, struct list b)
+{
+	struct list merged = { 0 };
+	while (a.first != NULL && b.first != NULL)
+		append_some(&merged, a.first->order <= b.first->order ? &a : &b, 1);
+	append(&merged, &a);
+	append(&merged, &b);
+	return merged;
+}
+
+/* Runs of 1, 2, 4 ... jobs are merged as two of the same length are there: no recursion, and 32 places are enough. */
+static struct list sorted(struct list l)
+{
+	struct list runs[SORT_PLACES] = { 0 }, all = { 0 };
+	while (l.first != NULL) {
+		struct list run = { 0 };
+		unsigned i = 0;
+		append_some(&run, &l, 1);
+		for (; i < SORT_PLACES - 1 && runs[i].first != NULL; i++) {
+			run = merge(runs[i], run);
+			runs[i].first = NULL;
+		}
+		runs[i] = merge(runs[i], run);
+	}
+	for (unsigned i = 0; i < SORT_PLACES; i++)
+		all = merge(runs[i], all);
+	return all;
 }
 
 /* ---- handing back ---- */
@@ -187,9 +232,10 @@ static void answer(struct writer *w, struct list *jobs, err e)
 	}
 	jobs->first = NULL;
 	if (kept.first != NULL) {
-		w->waiting_until = clock_ms() + RETRY_MS;
-		append(&kept, &w->waiting);
-		w->waiting = kept;
+		w->lazy_until = clock_ms() + RETRY_MS;
+		append(&kept, &w->turn);
+		append(&kept, &w->lazy);
+		w->lazy = kept;
 	}
 	hand_back(w, &back);
 }
@@ -210,8 +256,10 @@ static void do_batch(struct writer *w, struct list *jobs)
 
 static int64_t next_chore(const struct writer *w)
 {
-	int64_t at = upkeep_next(&w->upkeep);
-	return w->waiting.first != NULL && w->waiting_until < at ? w->waiting_until : at;
+	int64_t at = w->turn.first != NULL ? clock_ms() : upkeep_next(&w->upkeep);
+	if (w->waiting.first != NULL && w->waiting_until < at)
+		at = w->waiting_until;
+	return w->lazy.first != NULL && w->lazy_until < at ? w->lazy_until : at;
 }
 
 /* Waits for jobs or for the next chore, with the lock held. */
@@ -235,12 +283,11 @@ static void wait(struct writer *w, int64_t until)
 	pthread_cond_timedwait(&w->wake, &w->lock, &t);
 }
 
-static void wait_for_company(struct writer *w, struct job *j)
+static void make_wait(struct job *j, struct list *others, int64_t *until)
 {
-	int64_t until = clock_ms() + patience_ms[j->haste];
-	if (w->waiting.first == NULL || until < w->waiting_until)
-		w->waiting_until = until;
-	add(&w->waiting, j);
+	if (others->first == NULL)
+		*until = clock_ms() + patience_ms[j->haste];
+	add(others, j);
 }
 
 /* Moves what was posted into the lists; true if something there cannot wait. */
@@ -250,11 +297,28 @@ static bool sort_out(struct writer *w, struct list *posted, struct list *urgent)
 		next = j->next;
 		if (j->haste == JOB_AT_ONCE)
 			add(urgent, j);
+		else if (j->haste == JOB_SOON)
+			make_wait(j, &w->waiting, &w->waiting_until);
 		else
-			wait_for_company(w, j);
+			make_wait(j, &w->lazy, &w->lazy_until);
 	}
 	posted->first = NULL;
 	return urgent->first != NULL;
+}
+
+/* What is lazy goes with the others, but not all of it: they would wait for it. Those that waited have their turn, and
+ * only then those that came meanwhile. */
+static void add_lazy(struct writer *w, struct list *jobs, bool stopping)
+{
+	if (w->turn.first == NULL && w->lazy.first != NULL && clock_ms() >= w->lazy_until) {
+		w->turn = sorted(w->lazy);
+		w->lazy.first = NULL;
+	}
+	append_some(jobs, &w->turn, LAZY_AT_ONCE);
+	if (stopping) {
+		append(jobs, &w->turn);
+		append(jobs, &w->lazy);
+	}
 }
 
 static bool take_posted(struct writer *w, struct list *posted)
@@ -283,6 +347,7 @@ static void *thread(void *to)
 		bool urgent = sort_out(w, &posted, &jobs);
 		if (urgent || stopping || (w->waiting.first != NULL && clock_ms() >= w->waiting_until))
 			append(&jobs, &w->waiting);
+		add_lazy(w, &jobs, stopping);
 		do_batch(w, &jobs);
 		if (!stopping)
 			upkeep_work(&w->upkeep);
@@ -362,7 +427,7 @@ void writer_stop(struct writer **w)
 	pthread_mutex_unlock(&(*w)->lock);
 	pthread_cond_signal(&(*w)->wake);
 	pthread_join((*w)->thread, NULL);
-	append(&(*w)->finished, &(*w)->waiting);
+	append(&(*w)->finished, &(*w)->lazy);
 	while ((*w)->finished.first != NULL || (*w)->posted.first != NULL) {
 		for (struct job *j = (*w)->posted.first; j != NULL; j = j->next)
 			j->e = FAIL(CLOSED);

@@ -31,6 +31,9 @@ struct job {
 	void (*done)(struct job *j);
 	err e;
 	enum job_haste haste;
+	/* JOB_LAZY: those that waited together are run from the lowest to the highest, so that rows that lie side by side are
+	 * changed in one commit; equal ones as they came. */
+	int64_t order;
 };
 
 /* What the writer says by itself, in the loop. */
