@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that a role carries out: the words of the call are sent, the lines of the answer shown. */
+#include "base/json.h"
 #include "tool/client.h"
+#include "tool/fields.h"
 #include "tool/run.h"
 #include "tool/show.h"
 
@@ -11,22 +13,29 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 1024, REASON_ROOM = 1400, WAIT_MS = 50, WAITS = 1200 };
+enum { SECRET_MAX = 1024, REASON_ROOM = 1400, WAIT_MS = 50, WAITS = 1200, OWN_ROOM = 1000, OWN_BUDGET = 64 << 10 };
 
 struct asking {
 	const struct call *call;
 	const struct supervisor_setup *setup;
 	struct request request;
+	/* How: NULL sends the request. */
+	err (*send)(struct asking *a, struct show *s, struct buf *reason);
 };
 
 static void show(void *to, str json) { show_line(to, json); }
+
+static err send_request(struct asking *a, struct show *s, struct buf *reason)
+{
+	return client_send(&a->setup->folders, &a->request, show, s, reason);
+}
 
 static err ask(struct asking *a, int *status, bool quiet_if_absent)
 {
 	char room[REASON_ROOM];
 	struct buf reason = BUF_ON(room);
 	struct show *s = show_begin(a->call);
-	err e = client_send(&a->setup->folders, &a->request, show, s, &reason);
+	err e = a->send != NULL ? a->send(a, s, &reason) : send_request(a, s, &reason);
 	show_end(s);
 	if (failed(e) && !(e.code == ERR_ABSENT && quiet_if_absent))
 		(void)refuse("%.*s", ARG(buf_str(&reason)));
@@ -140,6 +149,80 @@ int run_client(const struct call *call)
 	struct supervisor_setup setup;
 	struct asking a;
 	return begin(call, &setup, &a) ? ask_somehow(&a) : EXIT_REFUSED;
+}
+
+/* ---- route test ---- */
+
+/* A domain as directory knows it. */
+struct own_domain {
+	struct arena *arena;
+	str name, alias_of;
+	bool is_ours, is_inner;
+};
+
+static void look_for_domain(void *to, str json)
+{
+	struct own_domain *own = to;
+	struct fields f;
+	if (own->is_ours)
+		return;
+	arena_reset(own->arena);
+	if (failed(fields_parse(json, own->arena, &f)) || !str_eq_nocase(fields_get(&f, S("domain")), own->name))
+		return;
+	own->is_ours = true;
+	own->is_inner = str_eq(fields_get(&f, S("inner")), S("yes"));
+	own->alias_of = fields_get(&f, S("alias_of"));
+}
+
+static void show_own(struct show *s, const struct own_domain *own)
+{
+	char room[OWN_ROOM], words[OWN_ROOM];
+	struct buf line = BUF_ON(room), reason = BUF_ON(words);
+	if (own->is_inner)
+		buf_add(&reason,
+			S("the domain is ours, its mailboxes are on an inner server: its mail takes its own route "
+			  "and no other"));
+	else if (own->alias_of.n > 0)
+		buf_addf(&reason, "the domain is ours, another name of %.*s: its mail stays here", ARG(own->alias_of));
+	else
+		buf_add(&reason, S("the domain is ours: its mail stays here"));
+	struct json j = json_begin(&line);
+	json_text(&j, "domain", own->name);
+	json_text(&j, "state", own->is_inner ? S("inner") : S("here"));
+	json_text(&j, "reason", buf_str(&reason));
+	json_end(&j);
+	show_line(s, buf_str(&line));
+}
+
+/* Which domains are ours is directory's to say. Only of those whose mail leaves sender knows anything. */
+static err send_route_test(struct asking *a, struct show *s, struct buf *reason)
+{
+	const struct request list = { .verb = "domain list", .offline = a->request.offline };
+	struct own_domain own = { .arena = arena_new("domains", OWN_BUDGET), .name = command_value(a->call, "domain") };
+	str words[WORDS_MAX + 1];
+	err e = client_send(&a->setup->folders, &list, look_for_domain, &own, reason);
+	if (!failed(e) && own.is_ours)
+		show_own(s, &own);
+	if (!failed(e) && (!own.is_ours || own.is_inner)) {
+		struct request test = a->request;
+		memcpy(words, test.words, test.words_count * sizeof *words);
+		if (own.is_inner)
+			words[test.words_count++] = S("inner=yes");
+		test.words = words;
+		e = client_send(&a->setup->folders, &test, show, s, reason);
+	}
+	arena_free(&own.arena);
+	return e;
+}
+
+int run_route_test(const struct call *call)
+{
+	struct supervisor_setup setup;
+	struct asking a;
+	if (!begin(call, &setup, &a))
+		return EXIT_REFUSED;
+	a.send = send_route_test;
+	return ask_somehow(&a);
 }
 
 int run_running(const struct call *call)

@@ -8,6 +8,8 @@ int run_serve(const struct call *call);
 int run_check(const struct call *call);
 /* Sent to the role that does it; without a server the roles that are needed are started for as long as it takes. */
 int run_client(const struct call *call);
+/* So is this; for a domain of ours it says so itself. */
+int run_route_test(const struct call *call);
 /* The same, for what makes no sense without a server. */
 int run_running(const struct call *call);
 int run_reload(const struct call *call);

@@ -86,13 +86,15 @@ def test_tls(certificates, tls, kind, expected):
 
 def test_route_test(certificates):
     with Postfix("remote.test", tls=(certificates, "good")) as postfix, siegel(routes(postfix.port, tls="encrypt")) as server:
-        policy, host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
+        route, policy, host, connection = server.objects("route", "test", "REMOTE.test", "--connect")
+        assert (route["route"], route["to"], route["protocol"], route["tls"]) == ("remote.test", "127.0.0.1", "smtp", "encrypt")
+        assert policy["mode"] == "none"
         assert host["addresses"] == ["127.0.0.1"] and host["action"] == "encrypt" and host["mx"] == "route"
         assert "preference" not in host  # no MX record named it
         assert connection["state"] == "ready for mail" and connection["tls"] == "TLSv1.3" and not connection["verified"]
         objects = server.command("route", "test", "remote.test").stdout.split("\n\n")  # for people: a line for each fact
-        assert [o.partition("\n")[0] for o in objects] == ["mta_sts: remote.test", "host: 127.0.0.1"]
-        assert "\naddresses: 127.0.0.1\n" in objects[1] and "\naction: encrypt\n" in objects[1]
+        assert [o.partition("\n")[0] for o in objects] == ["route: remote.test", "mta_sts: remote.test", "host: 127.0.0.1"]
+        assert "\naddresses: 127.0.0.1\n" in objects[2] and "\naction: encrypt\n" in objects[2]
         refused = server.command("route", "test", "no domain", check=False)
         assert refused.returncode == 1 and "not a domain" in refused.stderr
         postfix.wait_for("disconnect from")
@@ -100,6 +102,35 @@ def test_route_test(certificates):
     with siegel(routes(postfix.port) + lmtp) as server:
         assert [host["port"] for host in server.objects("route", "test", "lmtp.test") if "port" in host] == [24]
         assert server.objects("route", "test", "remote.test", "--connect")[-1]["cause"] == "unreachable"
+
+
+def test_route_test_of_own_domains():
+    """Their mail stays here, whatever routes there are; or leaves by one of its own, and then that is what is shown."""
+    ways = "routes.table=inner.test/host=127.0.0.1 inner.test/port=9 inner.test/tls=none */host=127.0.0.1 */port=9"
+    with Server(settings=[ways]) as server:
+        for words in (["other.test", "--alias-of", "example.test"], ["inner.test", "--inner"], ["lost.test", "--inner"], ["bücher.test"]):
+            server.command("domain", "add", *words)
+
+        def test(domain, *more):
+            return server.objects("route", "test", domain, *more)
+
+        here, = test("Example.TEST", "--connect")
+        assert here["state"] == "here" and here["reason"] == "the domain is ours: its mail stays here"
+        here, = test("other.test")
+        assert here["state"] == "here" and "another name of example.test" in here["reason"]
+        assert test("bücher.test")[0]["state"] == "here"
+        inner, route, _, host = test("inner.test")
+        assert inner["state"] == "inner" and "its own route" in inner["reason"]
+        assert (route["route"], route["to"], route["tls"]) == ("inner.test", "127.0.0.1", "none")
+        assert (host["host"], host["port"], host["mx"], host["action"]) == ("127.0.0.1", 9, "route", "plain")
+        inner, lost = test("lost.test")
+        assert inner["state"] == "inner" and (lost["state"], lost["cause"]) == ("not now", "route")
+        assert "no route with a host" in lost["reason"]
+        assert [o.get("route") for o in test("elsewhere.test")][0] == "*"
+        server.command("stop")
+        assert server.command("route", "test", "example.test").stdout.startswith("domain: example.test\nstate: here\n")
+        refused = server.command("route", "test", "elsewhere.test", check=False)
+        assert refused.returncode == 1 and "does not run" in refused.stderr
 
 
 def check(server):

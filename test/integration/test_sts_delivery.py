@@ -286,7 +286,8 @@ def test_route_test(world):
     assert one["preference"] < two["preference"]
     assert (two["sts"], two["action"], two["policy"]) == ("named", "verify", "sts")
     assert world.server.objects("route", "test", "second-named.right.test", "--connect")[-1]["verified"]
-    policy, one = world.server.objects("route", "test", "overridden.right.test")
+    route, policy, one = world.server.objects("route", "test", "overridden.right.test")
+    assert (route["route"], route["tls"]) == ("overridden.right.test", "may") and "DNS" in route["to"]
     assert policy["mode"] == "none" and "configuration" in policy["reason"] and one["policy"] == "setting"
     policy, one = world.server.objects("route", "test", "saved.signed.test")
     assert policy["mode"] == "enforce" and (one["sts"], one["action"], one["policy"]) == ("not named", "dane", "tlsa")

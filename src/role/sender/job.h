@@ -79,6 +79,8 @@ struct job {
 
 /* Notes what became of a target. The texts are copied; only the thread that has the job. */
 void job_answer(struct job *j, struct target *t, const struct outcome *o);
+/* A domain of ours whose mailboxes are elsewhere has no route of its own. */
+void job_no_way(struct failure *f);
 /* All targets that have no answer yet. */
 void job_answer_rest(struct job *j, const struct failure *f);
 /* Puts it among all jobs. Main loop. */

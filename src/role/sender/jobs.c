@@ -247,11 +247,16 @@ static err read_job(struct job *j, const struct msg_job *m)
 }
 
 /* Mail for a domain of ours leaves by no other way than the one that was named for it. */
+void job_no_way(struct failure *f)
+{
+	failure_set(f, CAUSE_route, false, "4.3.5",
+		"there is no route with a host for this domain, whose mailboxes are elsewhere");
+}
+
 static void refuse_way(struct job *j)
 {
 	struct failure f;
-	failure_set(&f, CAUSE_route, false, "4.3.5",
-		"there is no route with a host for this domain, whose mailboxes are elsewhere");
+	job_no_way(&f);
 	job_answer_rest(j, &f);
 	job_end(j);
 }

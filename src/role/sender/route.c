@@ -12,14 +12,17 @@ static str text_of(const struct sender *s, str name, const char *key)
 	return value != NULL ? *value : S("");
 }
 
+static const char *const tls_words[] = { "", "none", "may", "encrypt", "verify", "dane" };
+
 static enum security_setting tls_of(str word)
 {
-	static const char *const words[] = { "", "none", "may", "encrypt", "verify", "dane" };
-	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
-		if (str_eq(word, str_of(words[i])))
+	for (unsigned i = 0; i < sizeof tls_words / sizeof *tls_words; i++)
+		if (str_eq(word, str_of(tls_words[i])))
 			return (enum security_setting)i;
 	return SECURITY_UNSAID;
 }
+
+const char *route_tls_word(const struct route *r) { return tls_words[r->tls]; }
 
 static bool is_known(const struct sender *s, str name)
 {

@@ -19,6 +19,8 @@ struct route {
 	bool has_bind;
 };
 
+/* "encrypt"; empty: nothing is said. Static memory. */
+const char *route_tls_word(const struct route *r);
 /* Reads the routes of the configuration; what is wrong with one is said in an alarm. */
 void routes_init(struct sender *s);
 /* Is it for this domain alone, and does it name a host? False for NULL. */

@@ -98,6 +98,24 @@ static str policy_word(const struct destination *d, const struct host *h)
 	return policy_names(d, h) ? S("named") : S("not named");
 }
 
+/* What the configuration says of the domain. */
+static void say_route(struct probe *p)
+{
+	char room[LINE_ROOM];
+	struct buf line = BUF_ON(room);
+	const struct route *r = p->d->route;
+	if (r == NULL)
+		return;
+	struct json j = json_begin(&line);
+	json_text(&j, "route", r->name);
+	json_text(&j, "to", r->host.n > 0 ? r->host : S("the hosts that the DNS names"));
+	json_text(&j, "protocol", r->lmtp ? S("lmtp") : S("smtp"));
+	json_text(&j, "tls", r->tls != SECURITY_UNSAID ? str_of(route_tls_word(r)) : S("as the domain's policies say"));
+	json_text(&j, "auth", r->auth);
+	json_end(&j);
+	say(p, &line);
+}
+
 static void say_policy(struct probe *p)
 {
 	char room[LINE_ROOM];
@@ -157,6 +175,7 @@ static void show(struct sender *s, struct probe *p)
 {
 	struct destination *d = p->d;
 	p->shown = true;
+	say_route(p);
 	say_policy(p);
 	for (size_t i = 0; i < d->hosts_count; i++)
 		if (d->hosts[i].state == HOST_USABLE)
@@ -180,6 +199,7 @@ static void go_on(struct sender *s, struct probe *p)
 	if (p->shown)
 		return;
 	if (d->progress == DESTINATION_LOST) {
+		say_route(p);
 		say_failure(p, "domain", d->name, &d->failure);
 		end(s, p);
 	} else if (d->progress == DESTINATION_KNOWN && ask_hosts(d)) {
@@ -230,7 +250,7 @@ static void gone(struct admin *a)
 
 static void route_test(struct admin *a)
 {
-	static const char *const known[] = { "domain", "connect", NULL };
+	static const char *const known[] = { "domain", "connect", "inner", NULL };
 	struct sender *s = a->role;
 	str domain = admin_word(a, S("domain"));
 	if (admin_refused_words(a, known))
@@ -247,8 +267,18 @@ static void route_test(struct admin *a)
 		admin_refuse(a, "no memory");
 		return;
 	}
-	*p = (struct probe){ .next = s->probes, .a = a, .connects = admin_word(a, S("connect")).p != NULL };
-	p->d = destination_find(s, str_from(lower, domain.n), WISH_NOTHING, false);
+	*p = (struct probe){ .a = a, .connects = admin_word(a, S("connect")).p != NULL };
+	const str name = str_from(lower, domain.n);
+	/* As on_job() decides it: where the domain is ours nothing but its own route leads there. */
+	if (admin_word(a, S("inner")).p != NULL && !route_is_own(route_find(s, name), name)) {
+		struct failure f;
+		job_no_way(&f);
+		say_failure(p, "domain", name, &f);
+		admin_done(a);
+		return;
+	}
+	p->next = s->probes;
+	p->d = destination_find(s, name, WISH_NOTHING, false);
 	p->d->watchers++;
 	s->probes = p;
 	a->state = p;

@@ -263,7 +263,7 @@ static bool shake_hands(struct session *s)
 static bool refused_tls(struct session *s)
 {
 	char text[TEXT_MAX];
-	snprintf(text, sizeof text, "the server refused STARTTLS (%u)", s->reply.code);
+	snprintf(text, sizeof text, "the server refused STARTTLS (%d)", s->reply.code);
 	note_tls(s, TLS_RESULT_VALIDATION_FAILURE, text);
 	return (s->security.action == ACTION_MAY && !s->over) || needs_tls(s, text);
 }
