@@ -49,15 +49,35 @@ static struct security by_setting(const struct security_facts *f)
 	}
 }
 
-static struct security by_policies(const struct security_facts *f)
+static struct security by_domain(const struct security_facts *f)
 {
-	if (f->setting != SECURITY_UNSAID)
-		return by_setting(f);
 	if (f->dane != DANE_SILENT)
 		return by_dane(f->dane);
 	if (f->sts != STS_NONE)
 		return by_sts(f);
 	return decided(ACTION_MAY, SOURCE_NONE, "there is no policy: TLS if it is offered");
+}
+
+/* Whose policy it is stays: reports tell its domain how it went. Records that fit prove the server better than an authority does, so
+ * they are as good as a trusted certificate (RFC 7672 2.2). */
+static struct security at_least(const struct security_facts *f, struct security s)
+{
+	const struct security least = by_setting(f);
+	if (s.action >= least.action)
+		return s;
+	s.action = least.action;
+	s.reason = least.reason;
+	s.is_raised = true;
+	if (s.source == SOURCE_NONE)
+		s.source = SOURCE_SETTING;
+	return s;
+}
+
+static struct security by_policies(const struct security_facts *f)
+{
+	if (f->is_floor)
+		return at_least(f, by_domain(f));
+	return f->setting != SECURITY_UNSAID ? by_setting(f) : by_domain(f);
 }
 
 /* RFC 8689 4.2.1: the name must be certain (2), the session encrypted and the certificate verified (4), and the server
@@ -83,10 +103,14 @@ static struct security raised(const struct security_facts *f, struct security s)
 /* RFC 8689 4.2.2: a policy "published by the recipient domain" is followed where it can be, "but do not fail if this is
  * unsuccessful". What the administrator demands is no such policy: whoever may write a header field must not be able to send a
  * route's password, or other people's mail, to whoever sits between. */
-static struct security lowered(struct security s)
+static struct security lowered(const struct security_facts *f, struct security s)
 {
 	if (s.action <= ACTION_MAY || s.source == SOURCE_SETTING)
 		return s;
+	if (f->is_floor && f->setting == SECURITY_VERIFY && s.action == ACTION_DANE)
+		return s; /* this is how the certificate is proved that is demanded */
+	if (f->is_floor && f->setting > SECURITY_MAY)
+		return by_setting(f);
 	return decided(ACTION_MAY, SOURCE_MESSAGE, "the message asks to be delivered without regard to TLS");
 }
 
@@ -94,7 +118,7 @@ struct security security_decide(const struct security_facts *f)
 {
 	struct security s = by_policies(f);
 	if (f->wish == WISH_DELIVER)
-		return lowered(s);
+		return lowered(f, s);
 	if (f->wish == WISH_REQUIRE && !f->null_sender)
 		return raised(f, s);
 	return s;

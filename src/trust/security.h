@@ -4,7 +4,7 @@
 #pragma once
 #include "trust/dane.h"
 
-/* The administrator's word for a domain; UNSAID leaves it to the others. */
+/* The administrator's word for a domain, or for all that he does not name; UNSAID leaves it to the others. */
 enum security_setting {
 	SECURITY_UNSAID,
 	SECURITY_NONE,    /* never TLS */
@@ -25,6 +25,7 @@ enum sts_mode { STS_NONE, STS_TESTING, STS_ENFORCE };
 
 struct security_facts {
 	enum security_setting setting;
+	bool is_floor; /* what the setting demands is the least: policies may demand more. Otherwise it replaces them */
 	enum security_wish wish;
 	bool null_sender; /* REQUIRETLS does not stop a notice on its way: RFC 8689 5 */
 	bool routed;      /* the administrator named the host */
@@ -44,7 +45,7 @@ enum security_action {
 	ACTION_AVOID,   /* not this host */
 };
 
-/* Whose policy it is, as TLS-RPT names them (RFC 8460 4.2), and the two that it does not know. */
+/* Whose policy is applied, as TLS-RPT names them (RFC 8460 4.2), and the two that it does not know. */
 enum security_source { SOURCE_NONE, SOURCE_TLSA, SOURCE_STS, SOURCE_SETTING, SOURCE_MESSAGE };
 
 struct security {
@@ -52,6 +53,7 @@ struct security {
 	enum security_source source;
 	bool watches;       /* verifies as MTA-STS wants it, reports, and insists on nothing: "testing" */
 	bool wants_require; /* the server must offer REQUIRETLS, and is told so */
+	bool is_raised;     /* by the administrator's word: the policy alone would demand less */
 	bool is_final;      /* ACTION_AVOID: no other try will end better, as far as this host goes */
 	const char *reason; /* a phrase for the log and for `siegel route test`; static memory */
 };

@@ -296,6 +296,37 @@ def test_route_test(world):
     assert (lost["domain"], lost["cause"]) == ("nowhere.right.test", "domain-unknown")
 
 
+# What is demanded of all at least: domain -> how it goes then, whose policy that is, the action, whether it was raised
+LEAST = {
+    "encrypt": {"enforced.right.test": ("proved", "sts", "verify", False), "not-named.right.test": ("refused", "sts", "avoid", False),
+                "saved.signed.test": ("proved", "tlsa", "dane", False), "doomed.signed.test": ("refused", "tlsa", "dane", False),
+                "tested-self.right.test": ("encrypted", "sts", "encrypt", True), "tested-no-tls.right.test": ("refused", "sts", "encrypt", True),
+                "no-record.right.test": ("encrypted", "setting", "encrypt", True), "overridden.right.test": ("encrypted", "setting", "may", False)},
+    "verify": {"enforced.right.test": ("proved", "sts", "verify", False), "not-named.right.test": ("refused", "sts", "avoid", False),
+               "saved.signed.test": ("proved", "tlsa", "dane", False), "tested.right.test": ("proved", "sts", "verify", True),
+               "tested-self.right.test": ("refused", "sts", "verify", True), "no-record.right.test": ("refused", "setting", "verify", True),
+               "no-mx.right.test": ("proved", "setting", "verify", True), "overridden.right.test": ("encrypted", "setting", "may", False)},
+}
+
+
+@pytest.mark.parametrize("tls", LEAST)
+def test_least_for_all(world, tls):
+    """For domains without a route of their own, which the word for all neither weakens nor frees of what they demand themselves."""
+    settings = [s for s in world.settings if not s.startswith("routes.table=")]
+    with Server(settings=[*settings, f"routes.table=overridden.right.test/tls=may */tls={tls}"]) as server:
+        least = World(server, world.postfix, world.dns, world.web)
+        server.account("kx-anna")
+        least.send(*LEAST[tls])
+        for domain, (how, policy, action, raised) in LEAST[tls].items():
+            got = least.wait(domain)
+            assert got[0] == how and got[1] in (None, policy), (domain, got)
+            route, _, host = server.objects("route", "test", domain)
+            assert (host["policy"], host["action"], host["raised"]) == (policy, action, raised), host
+            named = domain.startswith("overridden")
+            assert (route["route"], route["tls"], route["at_least"]) == ((domain, "may", False) if named else ("*", tls, True))
+        least.wait_noted({"tested-self.right.test": ("sts", "certificate-not-trusted")})
+
+
 def test_only_exchangers(world):
     """Mail goes to the hosts that the domain names, and to no other that would take it."""
     world.send("only-mx.right.test", "null-mx.right.test", "no-mx.right.test")

@@ -337,6 +337,7 @@ void destination_worked(struct destination *d)
 struct security destination_security(const struct destination *d, const struct host *h)
 {
 	const struct security_facts facts = { .setting = d->route != NULL ? d->route->tls : SECURITY_UNSAID,
+		.is_floor = d->route != NULL && d->route->is_floor,
 		.wish = d->wish,
 		.routed = d->route != NULL && d->route->host.n > 0,
 		.mx_secure = h->mx_secure,

@@ -78,8 +78,7 @@ static void put_question(void *to)
 /* The administrator's word makes the domain's needless. An address has nobody who could say anything. */
 static bool wants_policy(const struct destination *d)
 {
-	const struct route *r = d->route;
-	return !str_starts(d->name, S("[")) && (r == NULL || (r->host.n == 0 && r->tls == SECURITY_UNSAID));
+	return !str_starts(d->name, S("[")) && !route_decides_tls(d->route);
 }
 
 void policy_ask(struct destination *d)

@@ -175,7 +175,8 @@ void results_note(struct sender *s, const struct tls_note *n)
 /* Whether there are TLSA records is then unknown (RFC 7672 2.2.1). Where the configuration forbids TLS nobody asks. */
 void results_note_bogus(struct destination *d, const struct host *h)
 {
-	const enum security_setting setting = d->route != NULL ? d->route->tls : SECURITY_UNSAID;
+	const struct route *r = d->route;
+	const enum security_setting setting = r != NULL && !r->is_floor ? r->tls : SECURITY_UNSAID;
 	const struct tls_note n = { .destination = d,
 		.host = h,
 		.helo = S(""),

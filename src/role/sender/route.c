@@ -24,6 +24,18 @@ static enum security_setting tls_of(str word)
 
 const char *route_tls_word(const struct route *r) { return tls_words[r->tls]; }
 
+/* A host's TLS is the administrator's to know, and so is that of a domain that he names. Of the domains that he does not even name
+ * he knows nothing that theirs do not: then he can only ask for more, or forbid it. */
+static bool is_floor(const struct route *r)
+{
+	return str_eq(r->name, S("*")) && r->host.n == 0 && r->tls >= SECURITY_MAY && r->tls <= SECURITY_VERIFY;
+}
+
+bool route_decides_tls(const struct route *r)
+{
+	return r != NULL && (r->host.n > 0 || (r->tls != SECURITY_UNSAID && !r->is_floor));
+}
+
 static bool is_known(const struct sender *s, str name)
 {
 	for (size_t i = 0; i < s->routes_count; i++)
@@ -50,6 +62,7 @@ void routes_init(struct sender *s)
 			.helo = text_of(s, name, "helo") };
 		IGNORE(str_number(text_of(s, name, "port"), UINT16_MAX, &port)); /* conf_check() has looked */
 		r->port = (uint16_t)port;
+		r->is_floor = is_floor(r);
 		r->has_bind = !failed(address_parse(text_of(s, name, "bind"), &r->bind));
 	}
 }

@@ -12,7 +12,8 @@ struct route {
 	uint16_t port;
 	bool lmtp;
 	enum security_setting tls;
-	str auth;            /* the name of its login; empty: it needs none */
+	bool is_floor; /* tls is the least that is demanded: what the domain's own policies demand holds beside it */
+	str auth;      /* the name of its login; empty: it needs none */
 	str login, password; /* empty: route-logins does not have it */
 	str helo;
 	struct address bind;
@@ -25,6 +26,8 @@ const char *route_tls_word(const struct route *r);
 void routes_init(struct sender *s);
 /* Is it for this domain alone, and does it name a host? False for NULL. */
 bool route_is_own(const struct route *r, str domain);
+/* Is what the domain's own policies say of TLS of no account? Accepts NULL. */
+bool route_decides_tls(const struct route *r);
 /* The route for that domain, or the one for "*", or NULL. */
 const struct route *route_find(const struct sender *s, str domain);
 /* Logins for routes, a line each: NAME LOGIN PASSWORD. */

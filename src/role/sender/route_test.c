@@ -111,6 +111,7 @@ static void say_route(struct probe *p)
 	json_text(&j, "to", r->host.n > 0 ? r->host : S("the hosts that the DNS names"));
 	json_text(&j, "protocol", r->lmtp ? S("lmtp") : S("smtp"));
 	json_text(&j, "tls", r->tls != SECURITY_UNSAID ? str_of(route_tls_word(r)) : S("as the domain's policies say"));
+	json_flag(&j, "at_least", r->is_floor);
 	json_text(&j, "auth", r->auth);
 	json_end(&j);
 	say(p, &line);
@@ -154,6 +155,7 @@ static void say_host(struct probe *p, const struct host *h)
 	json_text(&j, "sts", policy_word(p->d, h));
 	json_text(&j, "action", str_of(security_action_name(s.action)));
 	json_text(&j, "policy", str_of(security_source_name(s.source)));
+	json_flag(&j, "raised", s.is_raised);
 	json_text(&j, "reason", str_of(s.reason));
 	add_lists(&j, h);
 	json_end(&j);

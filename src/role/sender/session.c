@@ -211,8 +211,8 @@ static void note_handshake(const struct session *s, const struct tls *tls)
 		note_tls(s, TLS_RESULT_VALIDATION_FAILURE, "the MTA-STS policy does not name this host");
 	else if (s->security.watches && !s->proved)
 		note_tls(s, tls_doubt_type(tls), tls_doubt(tls));
-	else if (s->security.source == SOURCE_TLSA && s->security.action == ACTION_ENCRYPT)
-		note_tls(s, TLS_RESULT_TLSA_INVALID, s->security.reason);
+	else if (s->security.source == SOURCE_TLSA && s->security.action != ACTION_DANE)
+		note_tls(s, TLS_RESULT_TLSA_INVALID, "there are TLSA records, but none that can be used");
 	else
 		note_tls(s, TLS_RESULT_SUCCESS, "");
 }
