@@ -28,7 +28,7 @@ struct writer {
 	struct loop *loop;
 	struct loop_watch watch;
 	pthread_t thread;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, telling; /* telling: the thread tells; taken before lock */
 	pthread_cond_t wake;
 	int bell;
 	/* under the lock */
@@ -111,13 +111,15 @@ static void hand_back(struct writer *w, struct list *jobs)
 {
 	if (jobs->first == NULL)
 		return;
-	pthread_mutex_lock(&w->lock);
-	bool rang = w->finished.first != NULL;
+	pthread_mutex_lock(&w->telling);
 	for (struct job *j = jobs->first; j != NULL; j = j->next)
 		if (j->tell != NULL && !failed(j->e))
 			j->tell(j);
+	pthread_mutex_lock(&w->lock);
+	bool rang = w->finished.first != NULL;
 	append(&w->finished, jobs);
 	pthread_mutex_unlock(&w->lock);
+	pthread_mutex_unlock(&w->telling);
 	uint64_t one = 1;
 	if (!rang && write(w->bell, &one, sizeof one) < 0)
 		return; /* the counter is full: the bell rings already */
@@ -136,7 +138,13 @@ static void finish(struct writer *w)
 	}
 }
 
-void writer_catch_up(struct writer *w) { finish(w); }
+/* Whoever was told has its job in the list as soon as the thread tells no more. */
+void writer_catch_up(struct writer *w)
+{
+	pthread_mutex_lock(&w->telling);
+	pthread_mutex_unlock(&w->telling);
+	finish(w);
+}
 
 static void on_bell(void *to, uint32_t events)
 {
@@ -360,6 +368,7 @@ static err start_thread(struct writer *w)
 	pthread_attr_t attr;
 	pthread_condattr_t monotonic;
 	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->telling, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->wake, &monotonic);
@@ -435,6 +444,7 @@ void writer_stop(struct writer **w)
 		finish(*w);
 	}
 	pthread_mutex_destroy(&(*w)->lock);
+	pthread_mutex_destroy(&(*w)->telling);
 	pthread_cond_destroy(&(*w)->wake);
 	free_writer(w);
 }

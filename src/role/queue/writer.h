@@ -25,7 +25,7 @@ struct job {
 	err (*run)(struct job *j, struct spool *spool);
 	/* In the thread, after the commit. May be NULL. */
 	void (*committed)(struct job *j);
-	/* In the thread, behind all that, to tell somebody at once. The loop has to wait meanwhile. May be NULL. */
+	/* In the thread, behind all that, to tell somebody at once. May be NULL. */
 	void (*tell)(struct job *j);
 	/* In the loop. e is what became of the job. */
 	void (*done)(struct job *j);
