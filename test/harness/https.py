@@ -43,14 +43,14 @@ class Authority:
 class Web:
     """with Web(certificate) as web: answers every request on web.port with the bytes web.answer; web.requests are what was
     asked. For single hosts web.answers and web.certificates say something else: of a host without an answer the connection
-    is closed at once."""
+    is closed at once. Of a host in web.gates (threading.Event) the answer waits until that is set."""
 
     def __init__(self, certificate):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
         self.context.sni_callback = self.choose
         self.answer, self.requests, self.slow = b"", [], 0.0
-        self.answers, self.certificates = {}, {}
+        self.answers, self.certificates, self.gates = {}, {}, {}
 
     def choose(self, stream, host, _):
         if host in self.certificates:
@@ -94,6 +94,8 @@ class Web:
                 self.requests.append(request.decode("latin-1"))
                 host = request.decode("latin-1").partition("\r\nHost: ")[2].partition("\r\n")[0]
                 answer = self.answers.get(host, self.answer)
+                if host in self.gates:
+                    self.gates[host].wait(60)
                 for at in range(0, len(answer), 1 if self.slow else 65536):
                     stream.sendall(answer[at:at + (1 if self.slow else 65536)])
                     time.sleep(self.slow)

@@ -2,6 +2,7 @@
 """MTA-STS from record to policy: found by DNS, fetched by verified HTTPS, kept, and honoured where it cannot be had."""
 import os
 import signal
+import threading
 
 import pytest
 
@@ -34,7 +35,7 @@ class World:
 
 @pytest.fixture(name="world")
 def _world(authority):
-    certificate = authority.sign("mta-sts.sts.test")
+    certificate = authority.sign("mta-sts.sts.test", "mta-sts.other.sts.test")
     zones = {"sts.test": Zone(ZONE, INSECURE, ttl=0)}
     with Dns(zones) as dns, Web(certificate) as web:
         settings = [*dns.settings(), f"sender.https_port={web.port}", "sender.allow_private_destinations=yes",
@@ -113,6 +114,38 @@ def test_kept(world):
     os.kill(world.server.roles()["siegel-fetcher"][0], signal.SIGKILL)
     world.server.expected.add("process_died")
     assert world.ask()["kept"]
+
+
+def test_another_ledger(world):
+    """What was fetched for one that has died is no answer to what its successor asks, of another domain."""
+    world.dns.change("sts.test", '_mta-sts.other TXT "v=STSv1; id=1"\nmta-sts.other A 127.0.0.1')
+    world.web.policy(patterns=("mx.other.test",), host="mta-sts.other.sts.test")
+    world.web.gates = {f"mta-sts.{domain}": threading.Event() for domain in ("sts.test", "other.sts.test")}
+    answers = []
+
+    def asker(domain):
+        thread = threading.Thread(target=lambda: answers.append(
+            world.server.command("verify", "mta-sts", domain, "--json", check=False).stdout), daemon=True)
+        thread.start()
+        return thread
+
+    def is_asked(host):
+        return any(f"Host: {host}\r\n" in request for request in world.web.requests)
+
+    first = asker("sts.test")
+    world.server.wait_for(lambda: is_asked("mta-sts.sts.test"), 60)
+    old = world.server.roles()["siegel-ledger"]
+    world.server.expected.add("process_died")
+    os.kill(old[0], signal.SIGKILL)
+    first.join(60)
+    world.server.wait_for(lambda: world.server.roles().get("siegel-ledger") not in (None, old), 60)
+    second = asker("other.sts.test")
+    world.server.wait_for(lambda: is_asked("mta-sts.other.sts.test"), 60)
+    world.web.gates["mta-sts.sts.test"].set()
+    second.join(1)  # so long a wrong answer has, and none comes
+    world.web.gates["mta-sts.other.sts.test"].set()
+    second.join(60)
+    assert answers[0] == "" and '"mx":["mx.other.test"]' in answers[1], answers
 
 
 def test_runs_out(world):
