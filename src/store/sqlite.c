@@ -13,7 +13,7 @@
  *   secure_delete FAST      (SQL_LEAVE_FREED) a library that writes zeros over what is deleted, as Debian's, does so only
  *                           in pages that are written in any case
  */
-#include "store/sql.h"
+#include "store/sqlite_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,6 @@
 #include "store/sqlite_vfs.h"
 
 enum {
-	MESSAGE_MAX = 256,
 	BUSY_MS = 5000,
 	CACHE_KIB = 256,
 	CACHE_LARGE_KIB = 8192,
@@ -33,24 +32,6 @@ enum {
 	LOOKASIDE_COUNT = 48,
 	ARENA_BUDGET = 1 << 20,
 	FRAME_HEADER = 24, /* in front of each page of the log: SQLite file format 4.1 */
-};
-
-struct sql_statement {
-	struct sql *sql;
-	sqlite3_stmt *prepared;
-	int bound;
-	err e;
-};
-
-struct sql {
-	sqlite3 *db;
-	sqlite3_file *file;
-	const struct sql_store *store;
-	struct arena *arena;
-	struct sql_statement *statements;
-	sqlite3_stmt *begin, *commit;
-	unsigned log_pages;
-	char message[MESSAGE_MAX];
 };
 
 static err err_of(const struct sql *sql, int rc)
@@ -85,13 +66,13 @@ static err err_of(const struct sql *sql, int rc)
 	}
 }
 
-static err fail_with(struct sql *sql, int rc)
+err sql_fail_with(struct sql *sql, int rc)
 {
 	err e = err_of(sql, rc);
 	if (failed(e)) {
 		struct buf b = { .p = sql->message, .room = sizeof sql->message - 1 };
 		str words = str_of(sqlite3_errmsg(sql->db));
-		buf_add(&b, str_slice(words, 0, MESSAGE_MAX - 20));
+		buf_add(&b, str_slice(words, 0, SQL_MESSAGE_MAX - 20));
 		buf_addf(&b, " (%d)", rc);
 		sql->message[b.n] = '\0';
 	}
@@ -100,17 +81,17 @@ static err fail_with(struct sql *sql, int rc)
 
 static err exec(struct sql *sql, const char *text)
 {
-	return fail_with(sql, sqlite3_exec(sql->db, text, NULL, NULL, NULL));
+	return sql_fail_with(sql, sqlite3_exec(sql->db, text, NULL, NULL, NULL));
 }
 
 /* The first column of the first row, or 0. */
 static err ask(struct sql *sql, const char *text, int64_t *out)
 {
 	sqlite3_stmt *st = NULL;
-	TRY(fail_with(sql, sqlite3_prepare_v2(sql->db, text, -1, &st, NULL)));
+	TRY(sql_fail_with(sql, sqlite3_prepare_v2(sql->db, text, -1, &st, NULL)));
 	int rc = sqlite3_step(st);
 	int64_t value = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-	err e = fail_with(sql, rc);
+	err e = sql_fail_with(sql, rc);
 	sqlite3_finalize(st);
 	if (!failed(e))
 		*out = value;
@@ -149,7 +130,7 @@ static err open_file(struct sql *sql, const char *path, unsigned options)
 	int rc = sqlite3_open_v2(path, &sql->db, flags, sqlite_vfs());
 	if (sql->db == NULL)
 		return FAIL(MEMORY);
-	TRY(fail_with(sql, rc));
+	TRY(sql_fail_with(sql, rc));
 	sqlite3_extended_result_codes(sql->db, 1);
 	sqlite3_busy_timeout(sql->db, BUSY_MS);
 	sqlite3_db_config(sql->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_COUNT);
@@ -234,9 +215,10 @@ static err bring_up(struct sql *sql, const char *path, unsigned options)
 	}
 	TRY(make_wal(sql, version));
 	sqlite3_wal_hook(sql->db, after_commit, sql);
-	TRY(fail_with(
+	TRY(sql_fail_with(
 		sql, sqlite3_prepare_v3(sql->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &sql->begin, NULL)));
-	TRY(fail_with(sql, sqlite3_prepare_v3(sql->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &sql->commit, NULL)));
+	TRY(sql_fail_with(
+		sql, sqlite3_prepare_v3(sql->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &sql->commit, NULL)));
 	TRY(migrate(sql, version));
 	return settle(sql, options);
 }
@@ -282,138 +264,12 @@ void sql_close(struct sql **sql)
 
 const char *sql_message(const struct sql *sql) { return sql->message; }
 
-struct sql_statement *sql_use(struct sql *sql, unsigned operation)
-{
-	struct sql_statement *st = &sql->statements[operation];
-	if (st->prepared == NULL) {
-		const char *text = sql->store->operations[operation];
-		st->e = fail_with(
-			sql, sqlite3_prepare_v3(sql->db, text, -1, SQLITE_PREPARE_PERSISTENT, &st->prepared, NULL));
-		st->bound = 0;
-		return st;
-	}
-	sql_done(st);
-	return st;
-}
-
-static void note(struct sql_statement *st, int rc)
-{
-	if (rc == SQLITE_RANGE)
-		st->e = FAIL(STATE);
-	else if (rc != SQLITE_OK)
-		st->e = fail_with(st->sql, rc);
-}
-
-void sql_bind_number(struct sql_statement *st, int64_t value)
-{
-	if (!failed(st->e))
-		note(st, sqlite3_bind_int64(st->prepared, ++st->bound, value));
-}
-
-void sql_bind_count(struct sql_statement *st, uint64_t value)
-{
-	if (value > INT64_MAX && !failed(st->e))
-		st->e = FAIL(LIMIT);
-	sql_bind_number(st, (int64_t)value);
-}
-
-void sql_bind_text(struct sql_statement *st, str value)
-{
-	if (!failed(st->e))
-		note(st, sqlite3_bind_text64(st->prepared, ++st->bound, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8));
-}
-
-void sql_bind_bytes(struct sql_statement *st, str value)
-{
-	if (!failed(st->e))
-		note(st, sqlite3_bind_blob64(st->prepared, ++st->bound, value.p, value.n, SQLITE_STATIC));
-}
-
-void sql_bind_null(struct sql_statement *st)
-{
-	if (!failed(st->e))
-		note(st, sqlite3_bind_null(st->prepared, ++st->bound));
-}
-
-/* An operation outside a transaction that writes is a commit, too. */
-static bool may_run(const struct sql_statement *st)
-{
-	return !sqlite_vfs_has_failed(st->sql->file) || sqlite3_stmt_readonly(st->prepared) != 0;
-}
-
-err sql_step(struct sql_statement *st, bool *row)
-{
-	if (!failed(st->e) && st->bound != sqlite3_bind_parameter_count(st->prepared))
-		st->e = FAIL(STATE);
-	if (!failed(st->e) && !may_run(st))
-		st->e = FAIL(STORAGE);
-	int rc = SQLITE_DONE;
-	if (!failed(st->e)) {
-		rc = sqlite3_step(st->prepared);
-		st->e = fail_with(st->sql, rc);
-	}
-	err e = st->e;
-	if (rc != SQLITE_ROW)
-		sql_done(st);
-	if (!failed(e))
-		*row = rc == SQLITE_ROW;
-	return e;
-}
-
-err sql_one(struct sql_statement *st)
-{
-	bool row;
-	TRY(sql_step(st, &row));
-	return row ? OK : FAIL(ABSENT);
-}
-
-err sql_run(struct sql_statement *st)
-{
-	bool row;
-	err e = sql_step(st, &row);
-	sql_done(st);
-	return e;
-}
-
-void sql_done(struct sql_statement *st)
-{
-	if (st->prepared != NULL) {
-		sqlite3_reset(st->prepared);
-		if (st->bound > 0)
-			sqlite3_clear_bindings(st->prepared);
-	}
-	st->bound = 0;
-	st->e = OK;
-}
-
-int64_t sql_column_number(struct sql_statement *st, int column) { return sqlite3_column_int64(st->prepared, column); }
-
-uint64_t sql_column_count(struct sql_statement *st, int column)
-{
-	int64_t value = sqlite3_column_int64(st->prepared, column);
-	return value > 0 ? (uint64_t)value : 0;
-}
-
-str sql_column_bytes(struct sql_statement *st, int column)
-{
-	if (sql_column_is_null(st, column))
-		return NO_STR;
-	const char *p = sqlite3_column_blob(st->prepared, column);
-	int n = sqlite3_column_bytes(st->prepared, column);
-	return p != NULL && n > 0 ? (str){ p, (size_t)n } : S("");
-}
-
-bool sql_column_is_null(struct sql_statement *st, int column)
-{
-	return sqlite3_column_type(st->prepared, column) == SQLITE_NULL;
-}
-
 int64_t sql_last_row(const struct sql *sql) { return sqlite3_last_insert_rowid(sql->db); }
 uint64_t sql_changes(const struct sql *sql) { return (uint64_t)sqlite3_changes64(sql->db); }
 
 static err run(struct sql *sql, sqlite3_stmt *st)
 {
-	err e = fail_with(sql, sqlite3_step(st));
+	err e = sql_fail_with(sql, sqlite3_step(st));
 	sqlite3_reset(st);
 	return e;
 }
@@ -474,7 +330,7 @@ err sql_checkpoint(struct sql *sql)
 	int rc = sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
 	if (rc == SQLITE_BUSY)
 		return OK; /* somebody else is at it */
-	TRY(fail_with(sql, rc));
+	TRY(sql_fail_with(sql, rc));
 	sql->log_pages = (unsigned)(pages > moved ? pages - moved : 0);
 	return OK;
 }
@@ -486,34 +342,14 @@ err sql_fill_log(struct sql *sql, int64_t size, bool *more)
 	return sqlite_vfs_fill_log(sql->file, size, more);
 }
 
-/* Prepared operations are most of what an idle connection holds: they are prepared again when they are used. */
-void sql_slim(struct sql *sql)
-{
-	for (unsigned i = 0; i < sql->store->operation_count; i++) {
-		sqlite3_finalize(sql->statements[i].prepared);
-		sql->statements[i] = (struct sql_statement){ .sql = sql };
-	}
-	sqlite3_db_release_memory(sql->db);
-	sqlite_vfs_slim(sql->file);
-}
-
 err sql_check(struct sql *sql)
 {
 	sqlite3_stmt *st = NULL;
-	TRY(fail_with(sql, sqlite3_prepare_v2(sql->db, "PRAGMA quick_check(1)", -1, &st, NULL)));
+	TRY(sql_fail_with(sql, sqlite3_prepare_v2(sql->db, "PRAGMA quick_check(1)", -1, &st, NULL)));
 	int rc = sqlite3_step(st);
-	err e = fail_with(sql, rc);
+	err e = sql_fail_with(sql, rc);
 	if (rc == SQLITE_ROW && !str_eq(str_of((const char *)sqlite3_column_text(st, 0)), S("ok")))
 		e = FAIL(DAMAGED);
 	sqlite3_finalize(st);
 	return e;
-}
-
-err sql_prepare_all(struct sql *sql)
-{
-	for (unsigned i = 0; i < sql->store->operation_count; i++) {
-		struct sql_statement *st = sql_use(sql, i);
-		TRY(st->e);
-	}
-	return OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "role/queue/schedule.h"
 
+#include "role/queue/times.h"
+
 enum {
 	BUCKETS = 65536,
 	NAME_ROOMS = 4, /* rooms of 32, 64, 128, 256 bytes */
@@ -27,8 +29,7 @@ struct schedule {
 	struct schedule_ring ready[SCHEDULE_PRIORITIES][SCHEDULE_STANDINGS], dialled;
 	size_t capacity, out[SCHEDULE_STANDINGS], bulk_out[SCHEDULE_STANDINGS];
 	unsigned turn, standing_turn[SCHEDULE_PRIORITIES];
-	struct destination **heap;
-	size_t heap_n;
+	struct times times;
 };
 
 struct schedule *schedule_new(const struct hash_key *key, int64_t retry_first, int64_t retry_max)
@@ -36,7 +37,7 @@ struct schedule *schedule_new(const struct hash_key *key, int64_t retry_first, i
 	struct arena *a = arena_new("schedule", BUDGET);
 	struct schedule *s = NEW(a, struct schedule, 1);
 	*s = (struct schedule){ .arena = a, .key = *key, .retry_first = retry_first, .retry_max = retry_max };
-	s->heap = NEW(a, struct destination *, SCHEDULE_DESTINATIONS_MAX);
+	s->times.heap = NEW(a, struct destination *, SCHEDULE_DESTINATIONS_MAX);
 	return s;
 }
 
@@ -47,55 +48,6 @@ void schedule_free(struct schedule **s)
 	struct arena *a = (*s)->arena;
 	*s = NULL;
 	arena_free(&a);
-}
-
-/* ---- the heap of times ---- */
-
-static void put(struct schedule *s, size_t at, struct destination *d)
-{
-	s->heap[at] = d;
-	d->place_in_heap = at;
-}
-
-static void sift_up(struct schedule *s, size_t at)
-{
-	struct destination *d = s->heap[at];
-	for (; at > 0 && s->heap[(at - 1) / 2]->at > d->at; at = (at - 1) / 2)
-		put(s, at, s->heap[(at - 1) / 2]);
-	put(s, at, d);
-}
-
-static void sift_down(struct schedule *s, size_t at)
-{
-	struct destination *d = s->heap[at];
-	for (size_t child; (child = 2 * at + 1) < s->heap_n; at = child) {
-		if (child + 1 < s->heap_n && s->heap[child + 1]->at < s->heap[child]->at)
-			child++;
-		if (s->heap[child]->at >= d->at)
-			break;
-		put(s, at, s->heap[child]);
-	}
-	put(s, at, d);
-}
-
-static void move(struct schedule *s, struct destination *d, int64_t at)
-{
-	bool earlier = at < d->at;
-	d->at = at;
-	if (earlier)
-		sift_up(s, d->place_in_heap);
-	else
-		sift_down(s, d->place_in_heap);
-}
-
-static void heap_remove(struct schedule *s, struct destination *d)
-{
-	struct destination *last = s->heap[--s->heap_n];
-	if (last == d)
-		return;
-	put(s, d->place_in_heap, last);
-	sift_up(s, last->place_in_heap);
-	sift_down(s, last->place_in_heap);
 }
 
 /* ---- rings ---- */
@@ -175,7 +127,7 @@ static void settle(struct schedule *s, struct destination *d, int64_t now)
 		else if (!d->place[p].in)
 			ring_add(r, d, p, d->standing == SCHEDULE_FRESH);
 	}
-	move(s, d, when(d, now));
+	times_move(&s->times, d, when(d, now));
 }
 
 /* ---- destinations ---- */
@@ -252,7 +204,7 @@ struct destination *schedule_make(struct schedule *s, str name)
 	d->same_bucket = *at;
 	*at = d;
 	s->count++;
-	put(s, s->heap_n++, d);
+	times_add(&s->times, d);
 	return d;
 }
 
@@ -264,7 +216,7 @@ void schedule_forget(struct schedule *s, struct destination *d)
 	*at = d->same_bucket;
 	leave_rings(s, d);
 	ring_remove(&s->dialled, d, DIALLED);
-	heap_remove(s, d);
+	times_remove(&s->times, d);
 	s->out[d->standing] -= d->out;
 	s->bulk_out[d->standing] -= d->bulk_out;
 	s->count--;
@@ -274,11 +226,7 @@ void schedule_forget(struct schedule *s, struct destination *d)
 
 size_t schedule_count(const struct schedule *s) { return s->count; }
 
-struct destination *schedule_walk(struct schedule *s, const struct destination *d)
-{
-	size_t next = d == NULL ? 0 : d->place_in_heap + 1;
-	return next < s->heap_n ? s->heap[next] : NULL;
-}
+struct destination *schedule_walk(struct schedule *s, const struct destination *d) { return times_walk(&s->times, d); }
 
 void schedule_ceiling(struct schedule *s, struct destination *d, int64_t distance, int64_t now)
 {
@@ -510,8 +458,8 @@ static bool concerns_caller(const struct destination *d, int64_t now)
 
 struct destination *schedule_tick(struct schedule *s, int64_t now, int64_t *next)
 {
-	while (s->heap_n > 0 && s->heap[0]->at <= now) {
-		struct destination *d = s->heap[0];
+	struct destination *d;
+	while ((d = times_first(&s->times)) != NULL && d->at <= now) {
 		const bool told = concerns_caller(d, now);
 		if (d->due <= now)
 			d->due = INT64_MAX;
@@ -521,6 +469,6 @@ struct destination *schedule_tick(struct schedule *s, int64_t now, int64_t *next
 		if (told)
 			return d;
 	}
-	*next = s->heap_n > 0 ? s->heap[0]->at : INT64_MAX;
+	*next = d != NULL ? d->at : INT64_MAX;
 	return NULL;
 }
