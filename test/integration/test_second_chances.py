@@ -106,6 +106,26 @@ def test_front_doors_take_settings_while_they_serve(user):
         assert [p["pid"] for p in s.objects("status") if p["role"] == "frontdoor"] == doors
 
 
+def test_front_doors_take_more_connections_than_at_their_start():
+    s = server.Server()
+    s.init()
+    few = s.conf.read_text()
+    s.conf.write_text(few + "imap: {sessions_max: 1, greeting_max: 1}\n")
+    try:
+        s.start()
+        held = [come(s) for _ in range(4)]
+        assert None in held
+        s.conf.write_text(few + "imap: {sessions_max: 1000}\n")
+        s.command("reload")
+        held += [come(s) for _ in range(4 * len(pids_of(s, "frontdoor")) + 1)]
+        assert None not in held[4:]
+        for connection in filter(None, held):
+            connection.close()
+        s.stop()
+    finally:
+        s.clean()
+
+
 LIMIT = 4
 
 

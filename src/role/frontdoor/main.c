@@ -90,8 +90,8 @@ static err start(struct service *s)
 	struct frontdoor *door = s->state;
 	struct hash_key random;
 	random_bytes(&random, sizeof random);
-	uint64_t most = s->conf->imap.sessions_max;
-	door->tally = tally_new(s->arena, most < ENOUGH_FOR_MOST ? (size_t)most : ENOUGH_FOR_MOST, &random);
+	/* Whatever imap.sessions_max is now: it may be raised while the door is open. */
+	door->tally = tally_new(s->arena, ENOUGH_FOR_MOST, &random);
 	if (door->tally == NULL)
 		return FAIL(MEMORY);
 	handshakes_await(door->handshakes);
