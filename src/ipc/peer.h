@@ -62,9 +62,9 @@ err peer_open(struct peer *p, int fd);
 void peer_close(struct peer *p);
 static inline bool peer_is_open(const struct peer *p) { return p->service != NULL && p->channel.fd >= 0; }
 
-/* Hears at once what has come, at most so many frames: for a role that must know what one peer had said before it believes
- * another. OK: so many were heard, or it was held off meanwhile; ERR_AGAIN: that was all. After any other failure the peer has gone, and gone() was told;
- * where that frees the peer it must not be looked at again. */
+/* Hears at once what has come, at most so many frames: for a role that must know what one peer had said before it
+ * believes another. OK: so many were heard, or it was held off meanwhile; ERR_AGAIN: that was all. After any other
+ * failure the peer has gone, and gone() was told; where that frees the peer it must not be looked at again. */
 err peer_read(struct peer *p, unsigned frames);
 
 /* Its channel is full: kind->room() is called once when there is room, unless the peer has gone by then. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message with 8-bit bodies for a server that takes only 7 bits (RFC 6152 3): leaves that hold such bytes are encoded,
- * and what contains them is relabelled. Every other byte stays, so signed parts that are 7-bit, as RFC 1847 2.1 wants
- * them, keep their signature. Leaves of a binary message (RFC 3030) that hold what no line may hold are encoded too. Headers are not touched: 8-bit bytes there are the affair of SMTPUTF8. */
+/* A message with 8-bit bodies for a server that takes only 7 bits (RFC 6152 3): leaves that hold such bytes are
+ * encoded, and what contains them is relabelled. Every other byte stays, so signed parts that are 7-bit, as RFC 1847
+ * 2.1 wants them, keep their signature. Leaves of a binary message (RFC 3030) that hold what no line may hold are
+ * encoded too. Headers are not touched: 8-bit bytes there are the affair of SMTPUTF8. */
 #pragma once
 #include "base/buf.h"
 #include "proto/mime/part.h"

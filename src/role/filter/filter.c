@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The filter judges one message after the other, from its bytes or from a descriptor that it can only read. Whether an address belongs to an
- * account is directory's to say; while it is asked the next message is looked at. */
+/* The filter judges one message after the other, from its bytes or from a descriptor that it can only read. Whether an
+ * address belongs to an account is directory's to say; while it is asked the next message is looked at. */
 #include <unistd.h>
 
 #include "base/buf.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes in both directions. A side is read when an event said that it may have something, and again as long as a read filled
- * a block: a short one has taken all there was, and whatever comes later is an event again. One side is not read while what it said before still waits for the other, so a slow reader
- * holds up its own sender and costs one block. The end of one direction is passed on as such; the other goes on. */
+/* Bytes in both directions. A side is read when an event said that it may have something, and again as long as a read
+ * filled a block: a short one has taken all there was, and whatever comes later is an event again. One side is not
+ * read while what it said before still waits for the other, so a slow reader holds up its own sender and costs one
+ * block. The end of one direction is passed on as such; the other goes on. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>

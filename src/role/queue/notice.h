@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Notices to a local sender who submitted a message, with a login or by sendmail: RFC 3464 reports, in German or English, with an explanation that a
- * person understands and what can be done. Never to anybody else: whoever did not log in here may not be who they say. But a sender
- * whose mailbox is on an inner server, through which the message came, is told there. */
+/* Notices to a local sender who submitted a message, with a login or by sendmail: RFC 3464 reports, in German or
+ * English, with an explanation that a person understands and what can be done. Never to anybody else: whoever did not
+ * log in here may not be who they say. But a sender whose mailbox is on an inner server, through which the message
+ * came, is told there. */
 #pragma once
 #include "base/buf.h"
 #include "store/spool/remote.h"

@@ -52,5 +52,6 @@ err writer_start(struct loop *loop, const struct log *log, const struct writer_n
 void writer_post(struct writer *w, struct job *j);
 /* Calls done() of all whose tell() was called by now. */
 void writer_catch_up(struct writer *w);
-/* Runs what was posted, calls done(), fails what done() posts with ERR_CLOSED; closes the spool. Accepts NULL behind the pointer, leaves it there. */
+/* Runs what was posted, calls done(), fails what done() posts with ERR_CLOSED; closes the spool. Accepts NULL behind
+ * the pointer, leaves it there. */
 void writer_stop(struct writer **w);

@@ -55,11 +55,11 @@ struct directory_new_alias {
 	struct mailname name;
 	const struct mailname *targets;
 	size_t count;
-	bool may_send; /* those behind it may send in its name, also if they are several */
+	bool may_send;      /* those behind it may send in its name, also if they are several */
 	const str *written; /* the targets as they were written, for those of other servers; NULL: all are ours */
 };
-/* A new alias, or more targets for one that is there. A target of another server becomes a forward (forward.h). A postmaster's first alias takes the place of its mailbox, an abuse's
- * first one that of its way to the postmaster. */
+/* A new alias, or more targets for one that is there. A target of another server becomes a forward (forward.h). A
+ * postmaster's first alias takes the place of its mailbox, an abuse's first one that of its way to the postmaster. */
 err directory_alias_add(struct directory *d, struct directory_change *c, const struct directory_new_alias *new);
 /* One target of it, or with NULL all of it; an alias without targets is gone. postmaster and abuse then become what they
  * were in the beginning. */
