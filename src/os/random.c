@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "os/clock.h"
+
+enum { TIME_BYTES = 6, BYTE_BITS = 8 };
+
 void random_bytes(void *p, size_t n)
 {
 	unsigned char *at = p;
@@ -34,4 +38,12 @@ uint64_t random_below(uint64_t below)
 		number = random_number();
 	while (number < surplus);
 	return number % below;
+}
+
+void random_name(uint8_t name[static RANDOM_NAME])
+{
+	uint64_t time = (uint64_t)clock_utc_ms();
+	random_bytes(name + TIME_BYTES, RANDOM_NAME - TIME_BYTES);
+	for (unsigned i = TIME_BYTES; i-- > 0; time >>= BYTE_BITS)
+		name[i] = (uint8_t)time;
 }

@@ -17,7 +17,7 @@ void letter_begin(struct letter *l, struct directory_role *r)
 	l->records = (struct buf){ .p = r->records, .room = RECORDS_ROOM };
 	l->text = (struct buf){ .p = l->room, .room = sizeof l->room };
 	l->count = 0;
-	random_bytes(l->number, sizeof l->number);
+	random_name(l->number);
 }
 
 static void add(struct letter *l, const struct msg_recipient *to)

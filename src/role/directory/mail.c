@@ -38,7 +38,7 @@ static void open_transaction(struct session *s, const struct msg_mail *m)
 		.ret = (uint8_t)m->ret,
 	};
 	s->transaction.end = &s->transaction.first;
-	random_bytes(s->transaction.id, sizeof s->transaction.id);
+	random_name(s->transaction.id);
 }
 
 static err refuse_local_sender(struct session *s)

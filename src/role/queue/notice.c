@@ -396,7 +396,7 @@ err notice_spool(const struct notice *n, struct spool *spool)
 	struct spool_message m = {
 		.received = clock_utc_ms(), .sender = S(""), .envid = S(""), .body = SMTP_BODY_8BITMIME
 	};
-	random_bytes(m.number, sizeof m.number);
+	random_name(m.number);
 	buf_hex(&token, m.number, sizeof m.number);
 	m.flags = SPOOL_OWN | (is_global(n) ? SPOOL_UTF8 : 0u) | (n->about->flags & SPOOL_REQUIRETLS); /* RFC 8689 5 */
 	struct notice_quote quote = quote_of(n, spool, a);
