@@ -15,7 +15,7 @@ static struct writer *writer;
 static struct job lazy[LAZY], urgent;
 /* What was run, in its order, until the writer's thread is gone or the loop was told of it. */
 static int64_t order[LAZY + 1];
-static unsigned place[LAZY]; /* of equal ones, in their order of coming */
+static unsigned place[LAZY + 1]; /* of equal ones, in their order of coming */
 static unsigned count, in_commit, largest, urgent_at, done_count;
 static bool hurries; /* somebody does, as soon as the first lazy job is run */
 
