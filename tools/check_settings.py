@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every setting of src/conf/*.def is a row that a person can use: a known type, a name, a sentence of help, a default
 inside its bounds, a section that sections.def lists, a place in the manual page that gen_man.py makes, and code that
-reads it. Settings that are declared before that code stand in tools/settings_ahead.txt."""
+reads it. Settings that are declared before that code stand in tools/settings_ahead.txt. The code of a role reads no section
+that processes.def does not have the supervisor tell it: it would find the defaults there."""
 import re
 
 import deftable
@@ -47,6 +48,26 @@ def check_use(report, top, seen):
         report.add(ahead_file, 1, f"{full} is read now, or is no setting; remove it here")
 
 
+def sections_read(text):
+    """Of the whole configuration, by a service's conf or by a variable of that type."""
+    whole = r"\bconf->(\w+)" if re.search(r"\bstruct conf \*conf\b", text) else r"->conf->(\w+)"
+    return set(re.findall(whole, text)) | set(re.findall(r"->conf->(\w+)", text))
+
+
+def check_told(report, top, sections):
+    """What each role reads against what it is told."""
+    table, told = top / "src" / "role" / "supervisor" / "processes.def", {}
+    if not table.exists():
+        return
+    for _, fields in deftable.rows(table, "PROCESS"):
+        told.setdefault(fields[0], set()).update(fields[3].split())
+    for path in house.c_files(top, "src/role", names=(".c", ".h")):
+        role, text = path.relative_to(top).parts[2], house.bare(house.read(path))
+        if role in told:
+            for section in sorted((sections_read(text) & sections) - told[role]):
+                report.add(path, 1, f"{role} reads the section {section}, of which processes.def does not tell it")
+
+
 def main():
     top = house.root()
     report, conf = house.Report(top), top / "src" / "conf"
@@ -71,6 +92,7 @@ def main():
             if f".It Cm {full} " not in page:
                 report.add(path, line, f"{full} is not in the manual page")
     check_use(report, top, seen)
+    check_told(report, top, sections or set())
     report.end(f"{len(seen)} settings")
 
 

@@ -12,6 +12,8 @@ EVENTS_DOC_ROW = "| `started` | info | a process serves |\n"
 SETTINGS = 'SETTING( count, errors_max, 10, 1, 1000, "Mistakes after which a connection ends." )\n'
 READS = "int f(void) { return c->errors_max; }\n"
 SECTIONS = "SECTION( smtp )\n"
+PROCESSES = 'PROCESS( filter, "", "", "server", "", 4, 0 )\n'
+ASKS = "struct x *f(const struct service *s) { return s->conf->smtp.errors_max; }\n"
 
 
 def function(lines):
@@ -54,6 +56,7 @@ BROKEN = [
     ("settings", "a section that is not listed",  {"src/conf/post.def": SETTINGS, "src/conf/sections.def": SECTIONS},             "post is not in sections.def"),
     ("settings", "a setting that no code reads",  {"src/conf/smtp.def": SETTINGS, "src/a.c": "/* c->errors_max */\n"},            "no code reads smtp.errors_max"),
     ("settings", "a setting that is read by now", {"src/conf/smtp.def": SETTINGS, "src/a.c": READS, "tools/settings_ahead.txt": "smtp.errors_max\n"}, "is read now"),
+    ("settings", "a section that a role is not told", {"src/conf/smtp.def": SETTINGS, "src/conf/sections.def": SECTIONS, "src/role/filter/a.c": ASKS, "src/role/supervisor/processes.def": PROCESSES}, "filter reads the section smtp"),
     ("settings", "a column missing",              {"src/conf/smtp.def": "SETTING( count, errors_max, 10 )\n"},                    "3 columns, not 6"),
     ("text",     "no licence line",               {"src/a.c": "int a;\n"},                                                        "the first lines lack"),
     ("text",     "a large file",                  {"data.txt": "x\n" * (1 << 20)},                                                "has at most 1048576"),
