@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "role/sender/sender.h"
 
-enum { DESTINATION_BUDGET = 256 << 10, FRESH_MS = 300000, REST_MS = 30000 };
+enum { DESTINATION_BUDGET = 256 << 10, FRESH_MS = 300000, REST_MS = 30000, KEPT = 4096 };
 
 static struct hash_key hash_key;
 
@@ -37,6 +37,7 @@ static struct destination *make(struct sender *s, str name, enum security_wish w
 		.route = route_find(s, name),
 		.progress = DESTINATION_ASKING };
 	*bucket = d;
+	s->destinations_count++;
 	return d;
 }
 
@@ -71,14 +72,17 @@ static void forget(void *to)
 		return;
 	if (!d->detached)
 		detach(d);
+	d->sender->destinations_count--;
 	struct arena *a = d->arena;
 	arena_free(&a);
 }
 
+/* What it knows is kept for a while; not where mail for very many of them comes and goes at once, since each takes some KiB. */
 void destination_rest(struct destination *d)
 {
+	const int64_t rest = d->sender->destinations_count > KEPT ? 0 : REST_MS;
 	if (!is_in_use(d))
-		loop_timer_start(d->sender->service->loop, &d->timer, REST_MS, forget, d);
+		loop_timer_start(d->sender->service->loop, &d->timer, rest, forget, d);
 }
 
 /* What was looked up long ago, and what could not be looked up, is asked for anew: the resolver remembers what it may. So is a

@@ -36,6 +36,7 @@ struct sender {
 	struct job *untold, *untold_last; /* ended, their results not sent yet */
 	struct hash_key *key;
 	struct destination *destinations[SENDER_BUCKETS];
+	size_t destinations_count; /* also those that have left their bucket */
 	size_t connections;
 	struct lookup *lookups;
 	struct destination *asking; /* for their policies */
