@@ -103,9 +103,9 @@ static void on_frames(void *to, uint32_t events)
 		change(p);
 		p->kind->room(p->to);
 	}
+	/* The loop calls again while there is more; gone() was told of the rest. */
 	if ((events & ~(uint32_t)EPOLLOUT) != 0)
-		IGNORE(peer_read(
-			p, PEER_FRAMES)); /* the loop calls again while there is more; gone() was told of the rest */
+		IGNORE(peer_read(p, PEER_FRAMES));
 }
 
 static err watch(struct peer *p)

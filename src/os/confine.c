@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/fd.h"
 #include "os/landlock.h"
 #include "os/seccomp_programs.h"
 
@@ -24,7 +25,10 @@
 #define SANITIZED 0
 #endif
 
-enum { SERVERS_MAX = 8 }; /* on one machine, with the same system users */
+enum {
+	SERVERS_MAX = 8,       /* on one machine, with the same system users */
+	FILES_RESERVED = 4096, /* 32 KiB of the kernel's; who has more open has them for long */
+};
 
 static const struct confinement roles[] = {
 #define ROLE(name, permissions, mebibytes, files, threads, priority) \
@@ -53,6 +57,14 @@ static err set_limit(enum __rlimit_resource what, rlim_t value)
 	return setrlimit(what, &wanted) == 0 ? OK : FAIL(SYSTEM);
 }
 
+static err reserve_files(void)
+{
+	struct rlimit now;
+	if (getrlimit(RLIMIT_NOFILE, &now) != 0)
+		return FAIL(SYSTEM);
+	return fd_reserve(now.rlim_cur < FILES_RESERVED ? (unsigned)now.rlim_cur : FILES_RESERVED);
+}
+
 /* As much below the rest of the server as the row says, down to the lowest that there is. */
 static err lower_priority(int by)
 {
@@ -67,6 +79,7 @@ static err set_limits(const struct confinement *c, bool own_user)
 {
 	TRY(set_limit(RLIMIT_CORE, 0));
 	TRY(set_limit(RLIMIT_NOFILE, c->files_max));
+	TRY(reserve_files());
 	if ((c->may & (MAY_FILES | MAY_MEMFD)) == 0)
 		TRY(set_limit(RLIMIT_FSIZE, 0));
 	/* The kernel counts threads by user: where roles share one, this would count its other processes too, and the servers

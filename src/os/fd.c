@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,18 @@ err fd_set_nonblocking(int fd, bool nonblocking) { return set_flag(fd, F_GETFL, 
 err fd_set_close_on_exec(int fd, bool close_on_exec)
 {
 	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, close_on_exec);
+}
+
+err fd_reserve(unsigned n)
+{
+	int first = eventfd(0, EFD_CLOEXEC);
+	if (first < 0)
+		return FAIL(SYSTEM);
+	int last = fcntl(first, F_DUPFD_CLOEXEC, (int)n - 1);
+	err e = last < 0 ? FAIL(SYSTEM) : OK;
+	fd_close(&last);
+	fd_close(&first);
+	return e;
 }
 
 static err why(void)

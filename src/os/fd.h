@@ -10,6 +10,11 @@ void fd_close(int *fd);
 err fd_set_nonblocking(int fd, bool nonblocking);
 err fd_set_close_on_exec(int fd, bool close_on_exec);
 
+/* Makes room in the process's table of descriptors for n, which the limit in force must allow. The table grows by itself as well,
+ * but where threads share it, whoever opens a descriptor then waits until no processor can still be looking at the old table, ten
+ * milliseconds and more (Linux, fs/file.c: expand_fdtable). So a role asks for the room before it has threads. ERR_SYSTEM, with errno. */
+err fd_reserve(unsigned n);
+
 /* One read or write that never blocks, whatever mode the descriptor is in, and raises no SIGPIPE on a socket. At least
  * one byte was moved when the answer is OK; on a pipe at most PIPE_BUF bytes are written.
  *   ERR_AGAIN   nothing can be moved now

@@ -246,13 +246,13 @@ static err read_job(struct job *j, const struct msg_job *m)
 	return arena_spent(j->arena) ? FAIL(MEMORY) : OK;
 }
 
-/* Mail for a domain of ours leaves by no other way than the one that was named for it. */
 void job_no_way(struct failure *f)
 {
 	failure_set(f, CAUSE_route, false, "4.3.5",
 		"there is no route with a host for this domain, whose mailboxes are elsewhere");
 }
 
+/* Mail for a domain of ours leaves by no other way than the one that was named for it. */
 static void refuse_way(struct job *j)
 {
 	struct failure f;

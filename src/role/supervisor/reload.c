@@ -216,11 +216,10 @@ void reload_step(struct supervisor *s)
 	char room[200];
 	struct buf reason = BUF_ON(room);
 	loop_timer_stop(s->service.loop, &s->renewal_patience);
-	if (s->reload_failure != NULL)
+	if (s->reload_failure != NULL) {
 		buf_addf(&reason, "%s. The log says why", s->reload_failure);
-	if (s->reload_failure != NULL)
 		refuse(s, caller, buf_str(&reason));
-	else if (caller != NULL)
+	} else if (caller != NULL)
 		admin_done(caller);
 }
 

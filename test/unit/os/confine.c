@@ -318,13 +318,28 @@ static const struct {
 static const struct confinement *role; /* NULL: without confinement */
 static unsigned landlock_abi;
 
+/* The kernel's table of descriptors has room already, so that no thread waits for it (fd_reserve). */
+static bool has_room(int status)
+{
+	char text[4096] = "";
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return false;
+	rlim_t n = files.rlim_cur < 4096 ? files.rlim_cur : 4096;
+	const char *line = read(status, text, sizeof text - 1) > 0 ? strstr(text, "FDSize:") : NULL;
+	return line != NULL && strtoul(line + strlen("FDSize:"), NULL, 10) >= n;
+}
+
 static void try_and_exit(bool (*run)(const void *), const void *what)
 {
 	struct confined in_force;
 	prepare();
 	int home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	if (role != NULL &&
 		failed(confine(role, (role->may & MAY_FILES) != 0 ? home : -1, landlock_abi, false, &in_force)))
+		_exit(BROKEN);
+	if (role != NULL && !has_room(status))
 		_exit(BROKEN);
 	_exit(run(what) ? DONE : REFUSED);
 }

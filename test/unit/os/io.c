@@ -458,30 +458,6 @@ static void pipes_work_too(void **state)
 	io_free(&out);
 }
 
-static void descriptors(void **state)
-{
-	(void)state;
-	int fds[2];
-	assert_int_equal(pipe2(fds, 0), 0);
-	check_err("nonblocking", fd_set_nonblocking(fds[0], true), ERR_NONE);
-	check_err("close on exec", fd_set_close_on_exec(fds[0], true), ERR_NONE);
-	assert_true((fcntl(fds[0], F_GETFL) & O_NONBLOCK) != 0);
-	assert_true((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
-	check_err("blocking", fd_set_nonblocking(fds[0], false), ERR_NONE);
-	assert_true((fcntl(fds[0], F_GETFL) & O_NONBLOCK) == 0);
-	fd_close(&fds[0]);
-	assert_int_equal(fds[0], -1);
-	errno = ENOSPC;
-	fd_close(&fds[0]);
-	assert_int_equal(errno, ENOSPC);
-	check_err("no descriptor", fd_set_nonblocking(fds[0], true), ERR_SYSTEM);
-	signal(SIGPIPE, SIG_IGN);
-	size_t put;
-	check_err("nobody reads", fd_write(fds[1], "x", 1, &put), ERR_CLOSED);
-	signal(SIGPIPE, SIG_DFL);
-	fd_close(&fds[1]);
-}
-
 static void clocks(void **state)
 {
 	(void)state;
@@ -518,7 +494,6 @@ int main(void)
 		cmocka_unit_test(a_session_changes_hands),
 		cmocka_unit_test(last_words_arrive),
 		cmocka_unit_test(pipes_work_too),
-		cmocka_unit_test(descriptors),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(random_numbers),
 	};

@@ -6,7 +6,7 @@
 	"S 220 mx.remote.test ESMTP\nH EHLO us.test\nS 250 mx.remote.test\nH MAIL\n" \
 	"S 250 ok\nH RCPT\nS 250 ok\nH DATA\nS 354 go\nB\nS 250 ok\nH QUIT\nS 221 bye\n"
 
-enum { MANY = 600, WAIT_MS = 60000 };
+enum { MANY = 600, VERY_MANY = 6000, AT_ONCE = 100, WAIT_MS = 60000 };
 
 static struct asked {
 	bool hosts[MANY], policy[MANY];
@@ -132,6 +132,31 @@ static void test_no_room_in_time(void **state)
 	world_close(&world);
 }
 
+/* ---- very many ---- */
+
+static unsigned offered;
+
+static bool all_offered_ended(const struct world *w) { return w->results >= offered; }
+
+/* Each destination is remembered for a while after its last mail, which is kind to a hundred of them, and 700 MiB with 100,000. */
+static void test_very_many(void **state)
+{
+	static const char *const settings[] = { "sender.connections=1000", NULL };
+	(void)state;
+	begin(settings);
+	world.answer = without_address;
+	for (offered = 0; offered < VERY_MANY;) {
+		char name[40];
+		snprintf(name, sizeof name, "d%u.remote.test", offered++);
+		offer(name);
+		if (offered % AT_ONCE == 0)
+			turn(&world, WAIT_MS, all_offered_ended);
+	}
+	assert_int_equal(world.results, VERY_MANY);
+	assert_in_range(world.sender->destinations_count, 1, 4096);
+	world_close(&world);
+}
+
 /* ---- no answer ---- */
 
 static void say_nothing(struct world *w, const struct msg_sts_ask *m, uint32_t tag)
@@ -228,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_more_than_a_channel_takes),
 		cmocka_unit_test(test_no_room_in_time),
+		cmocka_unit_test(test_very_many),
 		cmocka_unit_test(test_silent_ledger),
 		cmocka_unit_test(test_ledger_dies),
 		cmocka_unit_test(test_resolver_dies),
