@@ -21,7 +21,7 @@ enum {
 	SYNC_SOONEST_MS = 400,
 	SYNC_SPREAD_MS = 500,
 	SLIM_AFTER_MS = 2000,
-	DELIVERY_NICE = 5,
+	DELIVERY_NICE = 10,
 	STACK_BYTES = 256 << 10,
 	TAKEN_DAYS = 35,     /* longer than anything waits in a queue */
 	FORGET_ONE_IN = 256, /* syncs: how often old deliveries' names, and old expunges, are looked for */
