@@ -14,6 +14,12 @@ struct body_pool {
 	size_t kept, kept_max;
 };
 
+/* Whether so many bytes more may be kept. */
+static inline bool body_pool_keeps(const struct body_pool *pool, size_t n)
+{
+	return pool->kept <= pool->kept_max && n <= pool->kept_max - pool->kept;
+}
+
 struct body_chunk;
 struct body {
 	struct arena *arena;

@@ -184,18 +184,23 @@ static err on_result(struct remote *r, const struct msg_result *m, uint32_t tag)
 	return OK;
 }
 
+/* Memory is for what can leave soon. */
+static void unload_paused(struct remote *r, struct mail *mail)
+{
+	if (clock_ms() < mail->destination->paused_until)
+		mail_unload(mail, r);
+}
+
 static err on_returned(struct remote *r, const struct msg_returned *m, uint32_t tag)
 {
 	struct parcel *p = parcel_of_job(r, m->job);
-	int64_t now = clock_ms();
 	(void)tag;
 	if (p == NULL || p->state != PARCEL_OUT)
 		return OK;
 	struct mail *mail = p->mail;
 	parcel_back(p, r);
-	schedule_recalled(r->schedule, mail->destination, now);
-	if (now < mail->destination->paused_until)
-		mail_unload(mail, r);
+	schedule_recalled(r->schedule, mail->destination, clock_ms());
+	unload_paused(r, mail);
 	mail_offer(mail, r);
 	return OK;
 }
@@ -271,7 +276,7 @@ static void unreachable(struct remote *r, struct mail *mail, const struct msg_de
 	mail->failed_here = true;
 	const struct spool_diagnosis why = { (unsigned)m->cause, (unsigned)m->code, m->status, m->text, m->host };
 	backoff_store(mail, r, &why);
-	mail_unload(mail, r);
+	unload_paused(r, mail);
 }
 
 static err on_destination(struct remote *r, const struct msg_destination *m, uint32_t tag)
@@ -290,6 +295,7 @@ static err on_destination(struct remote *r, const struct msg_destination *m, uin
 		break;
 	case DESTINATION_BUSY:
 		schedule_busy(r->schedule, d, remote_jitter(), clock_ms());
+		unload_paused(r, mail);
 		break;
 	}
 	mail_offer(mail, r);

@@ -10,7 +10,6 @@
 
 enum {
 	LOADS_AT_ONCE = 64,
-	WINDOW_LOW = 8, /* then more is read, before it is wanted */
 	BYTES_MAX = 45056,
 	RECORDS_ROOM = 16384,
 	LOSSES_MAX = 3, /* a message that the sender has died with so often waits */
@@ -162,7 +161,9 @@ static err give(struct remote *r, struct mail *m, enum schedule_priority priorit
 		cannot_send(r, p, e);
 	else
 		note_sent(r, p);
-	if (m->waiting[priority].count < WINDOW_LOW && m->more[priority] && !m->loading && r->loads < LOADS_AT_ONCE)
+	/* More is read before it is wanted. */
+	if (m->waiting[priority].count < mail_window(m) / 2 && m->more[priority] && !m->loading &&
+		r->loads < LOADS_AT_ONCE)
 		mail_load(m, r, priority);
 	return OK;
 }

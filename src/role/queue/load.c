@@ -5,7 +5,7 @@
 #include "role/queue/remote.h"
 
 enum {
-	LOAD_MOST = 64,
+	LOAD_MOST = 64, /* recipients */
 	LOAD_BYTES = 1 << 20,
 	BODY_BUDGET = 4 << 20,
 	RECOVERY_BUDGET = 1 << 20,
@@ -33,10 +33,12 @@ struct load {
 	unsigned priority;
 	struct spool_place from, after;
 	struct group *first, **end, *last;
+	size_t groups, most; /* no more groups than that */
 	unsigned rows;
 	size_t bytes;
 	bool cut;
-	bool again; /* not all found room in a parcel */
+	bool again;   /* not all found room in a parcel */
+	bool on_turn; /* it has nothing else to send */
 	int64_t due;
 	bool looks_up; /* whether there is a back-off */
 	bool has_backoff;
@@ -67,7 +69,7 @@ static err load_row(void *to, const struct spool_message *m, const struct spool_
 	struct group *g = l->last;
 	bool fits = g != NULL && g->message->row.id == m->id && g->count < PARCEL_RECIPIENTS_MAX && row->forward == 0 &&
 		    g->first->forward == 0;
-	if (l->cut || (!fits && l->bytes > 0 && l->bytes + bytes > LOAD_BYTES)) {
+	if (l->cut || (!fits && l->groups > 0 && (l->groups == l->most || l->bytes + bytes > LOAD_BYTES))) {
 		l->cut = true;
 		return OK;
 	}
@@ -77,6 +79,7 @@ static err load_row(void *to, const struct spool_message *m, const struct spool_
 			return FAIL(MEMORY);
 		g->message = message_of_row(l->r->q, m);
 		l->bytes += bytes;
+		l->groups++;
 		g->end = &g->first;
 		*l->end = l->last = g;
 		l->end = &g->next;
@@ -100,6 +103,7 @@ static void load_drop(struct load *l)
 	}
 	l->first = l->last = NULL;
 	l->end = &l->first;
+	l->groups = 0;
 }
 
 static err load_bodies(struct load *l, struct spool *spool)
@@ -141,6 +145,16 @@ static err load_run(struct job *j, struct spool *spool)
 
 static str number_of(const struct message *m) { return str_from((const char *)m->row.number, SPOOL_NUMBER); }
 
+/* A body that there is no room for is read again when it is sent. */
+static void take_body(struct message *m, struct parcel *p, struct body_pool *pool, struct arena **bytes)
+{
+	const str whole = m->body.whole;
+	m->body.whole = NO_STR;
+	p->has_body = m->body.large || (whole.p != NULL && body_pool_keeps(pool, whole.n));
+	if (p->has_body && !m->body.large)
+		body_take(&m->body, pool, bytes, whole);
+}
+
 /* From the job's list into the window, but for what memory has already. */
 static void load_take(struct load *l, struct group *g)
 {
@@ -154,10 +168,7 @@ static void load_take(struct load *l, struct group *g)
 		if (share_find(r, number_of(m), s->position) == NULL && !parcel_add(p, s))
 			l->again = true;
 	if (p != NULL && p->count > 0) {
-		bool lost = !m->body.large && m->body.whole.p == NULL;
-		p->has_body = !lost;
-		if (!m->body.large && !lost)
-			body_take(&m->body, &r->q->pool, &bytes, m->body.whole);
+		take_body(m, p, &r->q->pool, &bytes);
 		parcel_enter(p, r);
 		if (m->body.damaged)
 			parcel_hold(p, r);
@@ -221,6 +232,8 @@ static void load_done(struct job *j)
 		schedule_due(r->schedule, m->destination, now + REST_MS, now);
 	}
 	m->again = false;
+	if (l->on_turn)
+		schedule_was_next(r->schedule, m->destination, now);
 	struct arena *a = l->arena;
 	arena_free(&a);
 	mail_offer(m, r);
@@ -240,6 +253,8 @@ void mail_load(struct mail *m, struct remote *r, enum schedule_priority p)
 		.now = clock_utc_ms(),
 		.priority = p,
 		.from = m->after[p],
+		.most = mail_window(m),
+		.on_turn = m->waiting[p].count == 0,
 		.looks_up = !m->looked_up,
 	};
 	l->end = &l->first;

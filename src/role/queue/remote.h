@@ -123,6 +123,8 @@ struct mail *mail_make(struct remote *r, str domain);
 void mail_offer(struct mail *m, struct remote *r);
 /* Gives up what waits in memory: it is read again when wanted. */
 void mail_unload(struct mail *m, struct remote *r);
+/* How much of it memory has of what waits in the store: as much as it may have under way, twice. */
+static inline size_t mail_window(const struct mail *m) { return 2 * (size_t)m->destination->limit; }
 struct share *share_find(struct remote *r, str number, uint64_t position);
 /* A parcel of a message, with room for so many recipients; it holds the message. */
 struct parcel *parcel_new(struct message *message, struct mail *mail, enum schedule_priority p, size_t room);

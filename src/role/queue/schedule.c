@@ -119,13 +119,14 @@ static int64_t when(const struct destination *d, int64_t now)
 /* Into the rings where it belongs now, or out of them; and to its time. */
 static void settle(struct schedule *s, struct destination *d, int64_t now)
 {
+	d->was_next &= now >= d->paused_until;
 	bool may = now >= d->paused_until && now >= pace_next(&d->pace) && d->out < d->limit;
 	for (size_t p = 0; p < SCHEDULE_PRIORITIES; p++) {
 		struct schedule_ring *r = &s->ready[p][d->standing];
 		if (!may || !d->has[p])
 			ring_remove(r, d, p);
 		else if (!d->place[p].in)
-			ring_add(r, d, p, d->standing == SCHEDULE_FRESH);
+			ring_add(r, d, p, d->standing == SCHEDULE_FRESH || d->was_next);
 	}
 	times_move(&s->times, d, when(d, now));
 }
@@ -250,6 +251,13 @@ void schedule_due(struct schedule *s, struct destination *d, int64_t due, int64_
 	settle(s, d, now);
 }
 
+void schedule_was_next(struct schedule *s, struct destination *d, int64_t now)
+{
+	leave_rings(s, d);
+	d->was_next = true;
+	settle(s, d, now);
+}
+
 static size_t share(size_t whole, size_t n, size_t of) { return whole * n / of > 0 ? whole * n / of : 1; }
 
 static bool has_room(const struct schedule *s, enum schedule_standing standing)
@@ -318,6 +326,7 @@ void schedule_sent(struct schedule *s, struct destination *d, enum schedule_prio
 	s->bulk_out[d->standing] += p == SCHEDULE_BULK;
 	d->bulk_out += p == SCHEDULE_BULK;
 	leave_rings(s, d); /* to the end of the row */
+	d->was_next = false;
 	if (d->standing == SCHEDULE_FRESH && !d->place[DIALLED].in)
 		ring_add(&s->dialled, d, DIALLED, false);
 	settle(s, d, now);

@@ -34,6 +34,7 @@ struct destination {
 		place[SCHEDULE_PRIORITIES + 1]; /* in the rings of the ready; the last: among those dialled */
 	enum schedule_standing standing;
 	bool has[SCHEDULE_PRIORITIES]; /* mail that may go now */
+	bool was_next;                 /* and has its turn at once */
 	unsigned out, bulk_out, limit, streak;
 	unsigned failures, pauses;
 	int64_t paused_until, proven_until;
@@ -72,6 +73,10 @@ void schedule_capacity(struct schedule *s, size_t jobs);
 /* There is mail that may go, or there is none any more; and when there will be some. */
 void schedule_offer(struct schedule *s, struct destination *d, enum schedule_priority p, bool has, int64_t now);
 void schedule_due(struct schedule *s, struct destination *d, int64_t due, int64_t now);
+
+/* Its turn came when its mail was still to be read, which it is now. If it went to the end of the row all others would be
+ * read before it, and all of that would wait in memory. */
+void schedule_was_next(struct schedule *s, struct destination *d, int64_t now);
 
 /* Who is to get a job now; NULL: nobody may. */
 struct destination *schedule_next(struct schedule *s, int64_t now, enum schedule_priority *p);

@@ -3,6 +3,8 @@
  * and each is sent exactly once. 20,000 by default; QUEUE_MANY=1000000 is what `make test-long` does. */
 #include "queue_talk.h"
 
+#include <malloc.h>
+
 #include "check.h"
 #include "ipc/cause.h"
 #include "os/clock.h"
@@ -10,9 +12,9 @@
 #define CONVERSATION "ipc/queue_sender.def"
 #include "ipc/conversation.h"
 
-enum { SESSIONS = 64, SIZE = 2048, EACH_DOMAIN = 10, CREDIT = 1000, DRAINED = 5000 };
+enum { SESSIONS = 64, SIZE = 2048, EACH_DOMAIN = 10, CREDIT = 1000, DRAINED = 5000, ROUNDS = 3 };
 /* The usual number was measured at 98 MiB, each time. */
-enum { USUAL = 20000, USUAL_MAX_MIB = 128, MEMORY_MAX_MIB = 200, FIRST_MAX_MS = 5000 };
+enum { USUAL = 20000, USUAL_MAX_MIB = 128, MEMORY_MAX_MIB = 200, IN_USE_MAX_MIB = 16, FIRST_MAX_MS = 5000 };
 
 static unsigned many = USUAL;
 
@@ -76,32 +78,60 @@ static void take_in(void)
 		channel_close(&sessions[i]);
 }
 
-/* The number of the next message sent; answered as delivered. */
-static unsigned take_job(struct channel *sender)
+static void hear_job(struct channel *sender, struct msg_job *m)
 {
-	struct msg_job m;
-	char room[200];
-	struct buf records = BUF_ON(room);
-	unsigned n;
 	for (;;) {
 		MUST(channel_receive(sender));
 		if (sender->in->number == MSG_job)
 			break;
 		frame_drop(sender->in);
 	}
-	MUST(msg_get_job(sender->in, &m));
-	assert_int_equal(m.bytes.n, SIZE);
-	memcpy(&n, m.transaction.p + 4, sizeof n);
-	MUST(msg_add_outcome(&records, &house.scratch,
-		&(struct msg_outcome){ .kind = OUTCOME_DELIVERED, .code = 250, .status = S("2.0.0"), .text = S("") }));
+	MUST(msg_get_job(sender->in, m));
+	assert_int_equal(m->bytes.n, SIZE);
+}
+
+static void answer(struct channel *sender, const struct msg_job *m, const struct msg_outcome *o)
+{
+	char room[200];
+	struct buf records = BUF_ON(room);
+	MUST(msg_add_outcome(&records, &house.scratch, o));
 	MUST(msg_send_result(sender, 0,
-		&(struct msg_result){ .job = m.job,
-			.transaction = m.transaction,
+		&(struct msg_result){ .job = m->job,
+			.transaction = m->transaction,
 			.host = S("mx"),
 			.last = true,
 			.outcomes = buf_str(&records) }));
 	MUST(msg_send_ready(sender, 0, &(struct msg_ready){ .jobs = 1 }));
+}
+
+/* The number of the next message sent; answered as delivered. */
+static unsigned take_job(struct channel *sender)
+{
+	struct msg_job m;
+	unsigned n;
+	hear_job(sender, &m);
+	memcpy(&n, m.transaction.p + 4, sizeof n);
+	answer(sender, &m,
+		&(struct msg_outcome){ .kind = OUTCOME_DELIVERED, .code = 250, .status = S("2.0.0"), .text = S("") });
 	return n;
+}
+
+static void refuse_job(struct channel *sender)
+{
+	struct msg_job m;
+	hear_job(sender, &m);
+	MUST(msg_send_destination(sender, 0,
+		&(struct msg_destination){ .destination = m.destination,
+			.state = DESTINATION_UNREACHABLE,
+			.cause = CAUSE_unreachable,
+			.status = S("4.4.1"),
+			.text = S("Connection refused"),
+			.host = S("mx") }));
+	answer(sender, &m,
+		&(struct msg_outcome){ .kind = OUTCOME_DEFERRED,
+			.cause = CAUSE_unreachable,
+			.status = S("4.4.1"),
+			.text = S("Connection refused") });
 }
 
 static void test_many(void **state)
@@ -145,6 +175,36 @@ static void test_many(void **state)
 	assert_in_range(first, 0, FIRST_MAX_MS);
 }
 
+static void soon(struct conf *c) { c->queue.retry_first = 1; }
+
+static unsigned in_use_mib(void) { return (unsigned)(mallinfo2().uordblks >> 20); }
+
+/* All destinations come due at the same moment, again and again, and none answers: of what waits for each only that is read
+ * which may leave soon. */
+static void test_none_answers(void **state)
+{
+	(void)state;
+	house_open(soon);
+	take_in();
+	house_close();
+	house_open(soon);
+	const unsigned before = in_use_mib();
+	unsigned most = 0;
+	struct channel sender = house_channel("sender", 0);
+	MUST(msg_send_ready(&sender, 0, &(struct msg_ready){ .jobs = CREDIT }));
+	for (unsigned i = 0; i < ROUNDS * (many / EACH_DOMAIN); i++) {
+		refuse_job(&sender);
+		if (i % CREDIT == 0 && in_use_mib() > most)
+			most = in_use_mib();
+	}
+	channel_close(&sender);
+	house_close();
+	print_message("%u messages to servers that do not answer: %u MiB in use, %u before\n", many, most, before);
+#ifndef __SANITIZE_ADDRESS__
+	assert_in_range(most - before, 0, many > USUAL ? MEMORY_MAX_MIB - USUAL_MAX_MIB : IN_USE_MAX_MIB);
+#endif
+}
+
 int main(void)
 {
 	const char *wanted = getenv("QUEUE_MANY");
@@ -153,6 +213,7 @@ int main(void)
 		many = (unsigned)number;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_none_answers, house_enter, house_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

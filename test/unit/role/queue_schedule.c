@@ -111,6 +111,42 @@ static void test_turns(void **state)
 		assert_int_equal(got[i], 4);
 }
 
+/* One that must be read first does not go behind all others, of which each would be read before any is sent. */
+static void test_was_next(void **state)
+{
+	static const char *const names[] = { "a.test", "b.test", "c.test" };
+	enum schedule_priority p;
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct destination *d = with_mail(names[i], SCHEDULE_SINGLE, 0);
+		schedule_failed(s, d, 0, 0);
+		schedule_retry(s, d, 1);
+	}
+	struct destination *d = schedule_next(s, 2, &p);
+	schedule_offer(s, d, p, false, 2); /* it is being read */
+	assert_ptr_not_equal(schedule_next(s, 3, &p), d);
+	schedule_offer(s, d, p, true, 4);
+	schedule_was_next(s, d, 4);
+	assert_ptr_equal(give(5), d);
+	assert_ptr_not_equal(give(5), d);
+}
+
+/* A pause ends its turn. */
+static void test_was_next_before_a_pause(void **state)
+{
+	struct destination *d = with_mail("a.test", SCHEDULE_SINGLE, 0);
+	struct destination *other = with_mail("b.test", SCHEDULE_SINGLE, 0);
+	(void)state;
+	schedule_reached(s, other, 0);
+	schedule_reached(s, d, 0);
+	schedule_was_next(s, d, 0);
+	schedule_busy(s, d, 0, 0);
+	int64_t next;
+	while (schedule_tick(s, d->paused_until, &next) != NULL)
+		;
+	assert_ptr_equal(give(d->paused_until), other);
+}
+
 /* A fresh one gets one job; one that answers five, and more with every round of successes; one that is busy half. */
 static void test_limits(void **state)
 {
@@ -510,6 +546,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_waits, begin, finish),
 		cmocka_unit_test_setup_teardown(test_names, begin, finish),
 		cmocka_unit_test_setup_teardown(test_turns, begin, finish),
+		cmocka_unit_test_setup_teardown(test_was_next, begin, finish),
+		cmocka_unit_test_setup_teardown(test_was_next_before_a_pause, begin, finish),
 		cmocka_unit_test_setup_teardown(test_limits, begin, finish),
 		cmocka_unit_test_setup_teardown(test_backs_off, begin, finish),
 		cmocka_unit_test_setup_teardown(test_shares, begin, finish),
