@@ -224,7 +224,7 @@ void mail_unload(struct mail *m, struct remote *r)
 
 static bool has_room(const struct mail *m, const struct remote *r, enum schedule_priority p)
 {
-	return !m->more[p] && !m->loading && m->waiting[p].count < MAIL_WINDOW && r->parcels_count < PARCELS_MAX &&
+	return !m->more[p] && !m->loading && m->waiting[p].count < MAIL_WINDOW && remote_has_room(r) &&
 	       clock_ms() >= m->destination->paused_until;
 }
 

@@ -81,7 +81,7 @@ struct mail {
 	bool looked_up;   /* whether the store has such a row is known */
 };
 
-enum { SHARE_BUCKETS = 32768, JOB_BUCKETS = 8192, PARCELS_MAX = 16384, MAIL_WINDOW = 64 };
+enum { SHARE_BUCKETS = 32768, JOB_BUCKETS = 8192, PARCELS_MAX = 4096, MAIL_WINDOW = 64 };
 
 struct remote {
 	struct queue *q;
@@ -123,6 +123,8 @@ struct mail *mail_make(struct remote *r, str domain);
 void mail_offer(struct mail *m, struct remote *r);
 /* Gives up what waits in memory: it is read again when wanted. */
 void mail_unload(struct mail *m, struct remote *r);
+/* Whether memory may have more than what is sent at once. */
+static inline bool remote_has_room(const struct remote *r) { return r->parcels_count < PARCELS_MAX; }
 /* How much of it memory has of what waits in the store: as much as it may have under way, twice. */
 static inline size_t mail_window(const struct mail *m) { return 2 * (size_t)m->destination->limit; }
 struct share *share_find(struct remote *r, str number, uint64_t position);
