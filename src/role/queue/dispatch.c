@@ -162,7 +162,7 @@ static err give(struct remote *r, struct mail *m, enum schedule_priority priorit
 	else
 		note_sent(r, p);
 	/* More is read before it is wanted. */
-	if (m->waiting[priority].count < mail_window(m) / 2 && m->more[priority] && !m->loading &&
+	if (m->waiting[priority].count < destination_window(m->destination) / 2 && m->more[priority] && !m->loading &&
 		r->loads < LOADS_AT_ONCE && remote_has_room(r))
 		mail_load(m, r, priority);
 	return OK;

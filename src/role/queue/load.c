@@ -253,7 +253,7 @@ void mail_load(struct mail *m, struct remote *r, enum schedule_priority p)
 		.now = clock_utc_ms(),
 		.priority = p,
 		.from = m->after[p],
-		.most = remote_has_room(r) ? mail_window(m) : 1, /* which is sent at once */
+		.most = remote_has_room(r) ? destination_window(m->destination) : 1, /* which is sent at once */
 		.on_turn = m->waiting[p].count == 0,
 		.looks_up = !m->looked_up,
 	};

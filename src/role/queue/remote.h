@@ -125,8 +125,6 @@ void mail_offer(struct mail *m, struct remote *r);
 void mail_unload(struct mail *m, struct remote *r);
 /* Whether memory may have more than what is sent at once. */
 static inline bool remote_has_room(const struct remote *r) { return r->parcels_count < PARCELS_MAX; }
-/* How much of it memory has of what waits in the store: as much as it may have under way, twice. */
-static inline size_t mail_window(const struct mail *m) { return 2 * (size_t)m->destination->limit; }
 struct share *share_find(struct remote *r, str number, uint64_t position);
 /* A parcel of a message, with room for so many recipients; it holds the message. */
 struct parcel *parcel_new(struct message *message, struct mail *mail, enum schedule_priority p, size_t room);

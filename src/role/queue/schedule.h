@@ -49,6 +49,8 @@ struct destination {
 	char name[];
 };
 static inline str destination_name(const struct destination *d) { return str_from(d->name, d->name_n); }
+/* How much of its mail is read from the store: as much as it may have under way, twice. */
+static inline size_t destination_window(const struct destination *d) { return 2 * (size_t)d->limit; }
 
 struct schedule;
 
