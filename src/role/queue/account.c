@@ -209,6 +209,7 @@ static err run_remove(struct job *j, struct spool *spool)
 {
 	struct delivery *d = (struct delivery *)j;
 	bool last = false;
+	TRY(spool_locate(spool, &d->message->row));
 	if (d->is_awaited)
 		TRY(success_tell(d, spool));
 	TRY(spool_remove(spool, d->message->row.id, d->position, &last));
@@ -226,10 +227,11 @@ static void remove_file(struct job *j)
 static err run_defer(struct job *j, struct spool *spool)
 {
 	struct delivery *d = (struct delivery *)j;
+	TRY(spool_locate(spool, &d->message->row));
 	return spool_defer(spool, d->message->row.id, d->position, d->due, d->reason);
 }
 
-/* After a failure the row is still there; it is offered again when the store has been opened anew. */
+/* After a failure the row is still there, or comes out of a damaged store: it is offered again, which writer_news tell. */
 static void job_done(struct job *j)
 {
 	struct delivery *d = (struct delivery *)j;
@@ -267,6 +269,7 @@ static err run_hold(struct job *j, struct spool *spool)
 {
 	const struct delivery *d = (struct delivery *)j;
 	bool changed;
+	TRY(spool_locate(spool, &d->message->row));
 	return spool_hold(spool, d->message->row.id, d->position, &changed);
 }
 

@@ -272,6 +272,7 @@ static err fetch_run(struct job *j, struct spool *spool)
 	if (p->body_arena == NULL)
 		p->body_arena = arena_new("body", BODY_BUDGET);
 	arena_reset(p->body_arena);
+	TRY(spool_locate(spool, &p->message->row));
 	TRY(spool_body(spool, p->message->row.id, p->body_arena, &p->body));
 	p->is_damaged = !spool_is_sound(&p->message->row, p->body);
 	return OK;

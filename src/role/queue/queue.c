@@ -79,7 +79,7 @@ static err start(struct service *s)
 	q->pool.kept_max = memory / KEPT_SHARE;
 	q->pool.coming_max = memory - q->pool.kept_max;
 	q->disk.looked = INT64_MIN;
-	struct writer_news news = { accounts_waiting, accounts_renewed, q };
+	struct writer_news news = { accounts_waiting, accounts_renewed, remote_renewed, q };
 	err e = writer_start(s->loop, &s->log, &news, &q->writer);
 	if (failed(e))
 		LOG(&s->log, store_failed, F_TEXT("store", S("spool/queue.db")), F_ERR(e));

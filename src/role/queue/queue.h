@@ -180,8 +180,8 @@ void remote_start(struct queue *q);
 void remote_stop(struct queue *q);
 /* Of a message just stored, which the caller holds: its recipients elsewhere. kept: its body is in memory or a file. */
 void remote_add(struct message *m, bool kept);
-/* The store was opened anew. */
-void remote_renewed(struct queue *q);
+/* The store was opened anew, or has more in it than before (writer_news). */
+void remote_renewed(void *queue);
 /* An administrator changed what waits for a domain; goes: it is to be tried now. Then, once, remote_go_on(). */
 void remote_changed(struct queue *q, str domain, bool goes);
 void remote_go_on(struct queue *q);

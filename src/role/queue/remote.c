@@ -335,8 +335,9 @@ static void unload_all(struct remote *r)
 	}
 }
 
-void remote_renewed(struct queue *q)
+void remote_renewed(void *queue)
 {
+	struct queue *q = queue;
 	struct remote *r = q->remote;
 	/* What is out or being stored comes to its end by itself. */
 	for (struct destination *d = NULL; (d = schedule_walk(r->schedule, d)) != NULL;)

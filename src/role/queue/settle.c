@@ -98,6 +98,7 @@ static err run(struct job *j, struct spool *spool)
 {
 	struct parcel *p = (struct parcel *)j;
 	p->is_last = false;
+	TRY(spool_locate(spool, &p->message->row));
 	if (!p->is_damaged) {
 		TRY(run_notice(p, NOTICE_FAILED, spool));
 		TRY(run_notice(p, NOTICE_SUCCESS, spool));

@@ -28,7 +28,7 @@ struct tale {
 	struct writer_news news;
 	struct arena *arena;
 	struct chunk *chunks;
-	bool renewed;
+	bool renewed, recovered;
 };
 
 /* ---- news ---- */
@@ -65,6 +65,8 @@ static void on_tale(struct job *j)
 	for (struct chunk *c = t->chunks; c != NULL; c = c->next)
 		for (size_t i = 0; i < c->count; i++)
 			news->waiting(news->to, c->accounts[i]);
+	if (t->recovered)
+		news->recovered(news->to);
 	tale_free(t);
 }
 
@@ -143,7 +145,8 @@ static void salvage_a_little(struct upkeep *u)
 	err e = salvage_some(u->salvage, u->spool, SALVAGE_AT_ONCE, &(struct spool_account_rows){ tale_add, t }, &more);
 	if (failed(e))
 		u->retry_at = clock_ms() + RETRY_MS;
-	if (failed(e) || t->chunks == NULL)
+	t->recovered = !more;
+	if (failed(e) || (t->chunks == NULL && !t->recovered))
 		tale_free(t);
 	else
 		u->tell(u->to, &t->job);

@@ -42,6 +42,8 @@ struct writer_news {
 	void (*waiting)(void *to, uint32_t account);
 	/* The store was opened anew: what was known of its rows is void. waiting() follows for all accounts. */
 	void (*renewed)(void *to);
+	/* All that could be read of a damaged store is in this one now; waiting() told of mail for accounts, but of no other. */
+	void (*recovered)(void *to);
 	void *to;
 };
 

@@ -19,6 +19,7 @@ extern const struct sql_store spool_store;
 struct spool {
 	struct sql *sql;
 	int64_t next;  /* id of the next message */
+	int64_t first; /* what has a lower id was known before this file was opened */
 	bool has_room; /* on the disk, for a long log */
 	int64_t frame; /* bytes of a page in the log */
 	int64_t due;   /* when the next deferred delivery is, at the earliest */

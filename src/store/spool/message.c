@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/checksum.h"
 #include "store/spool/internal.h"
+#include "store/spool/salvage.h"
 
 /* Who submitted it is one number: an account's, or that of a local user plus 1 above all of these. */
 #define LOCAL_USERS INT64_C(4294967295)
@@ -14,14 +15,14 @@ static str present(str s) { return s.p != NULL ? s : S(""); }
 
 /* ---- taking in ---- */
 
-err spool_add(struct spool *spool, struct spool_message *m, str bytes)
+static err add_as(struct spool *spool, int64_t id, struct spool_message *m, str bytes)
 {
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_message_add);
 	if (!m->has_checksum && (m->flags & SPOOL_FILE) == 0) {
 		m->has_checksum = true;
 		m->checksum = checksum_add(0, bytes);
 	}
-	sql_bind_number(st, spool->next);
+	sql_bind_number(st, id);
 	sql_bind_bytes(st, str_from((const char *)m->number, SPOOL_NUMBER));
 	sql_bind_text(st, present(m->sender));
 	sql_bind_number(st, m->local > 0 ? LOCAL_USERS + (int64_t)m->local : m->account);
@@ -33,13 +34,44 @@ err spool_add(struct spool *spool, struct spool_message *m, str bytes)
 	sql_bind_text(st, present(m->envid));
 	sql_bind_number(st, m->has_checksum ? (int64_t)m->checksum : -1);
 	TRY(sql_run(st));
-	m->id = spool->next++;
+	m->id = id;
 	if ((m->flags & SPOOL_FILE) != 0)
 		return OK;
 	st = sql_use(spool->sql, SPOOL_body_add);
 	sql_bind_number(st, m->id);
 	sql_bind_bytes(st, present(bytes));
 	return sql_run(st);
+}
+
+err spool_add(struct spool *spool, struct spool_message *m, str bytes)
+{
+	TRY(add_as(spool, spool->next, m, bytes));
+	spool->next++;
+	return OK;
+}
+
+/* Jobs know messages by their ids, and ids rise with time. */
+err spool_add_again(struct spool *spool, struct spool_message *m, str bytes)
+{
+	err e = FAIL(EXISTS);
+	if (m->id > 0 && m->id < spool->next)
+		e = add_as(spool, m->id, m, bytes);
+	return e.code == ERR_EXISTS ? spool_add(spool, m, bytes) : e;
+}
+
+err spool_locate(struct spool *spool, struct spool_message *m)
+{
+	if (m->id >= spool->first)
+		return OK;
+	struct sql_statement *st = sql_use(spool->sql, SPOOL_message_find);
+	sql_bind_bytes(st, str_from((const char *)m->number, SPOOL_NUMBER));
+	err e = sql_one(st);
+	if (e.code == ERR_ABSENT && !salvage_waits())
+		return OK; /* its id finds nothing either */
+	TRY(e);
+	m->id = sql_column_number(st, 0);
+	sql_done(st);
+	return OK;
 }
 
 /* As destinations are compared; the address keeps what was written. A longer one than fits is not ours to shorten. */

@@ -43,32 +43,24 @@ static bool starts(const char *name, str with)
 	return str_starts(str_of(name), with) && str_ends(str_of(name), S(".db"));
 }
 
-bool salvage_remains(void)
+/* A file of that kind; name may be NULL. A folder that cannot be read may have one. */
+static bool find(str kind, char name[NAME_MAX_BYTES])
 {
 	bool found = false;
 	DIR *folder = opendir(".");
 	if (folder == NULL)
 		return true;
-	for (struct dirent *d = readdir(folder); d != NULL && !found; d = readdir(folder))
-		found = starts(d->d_name, S(SALVAGE_DAMAGED)) || starts(d->d_name, S(SALVAGE_DONE));
-	closedir(folder);
-	return found;
-}
-
-static bool find(char name[NAME_MAX_BYTES])
-{
-	bool found = false;
-	DIR *folder = opendir(".");
-	if (folder == NULL)
-		return false;
 	for (struct dirent *d = readdir(folder); d != NULL && !found; d = readdir(folder)) {
-		found = starts(d->d_name, S(SALVAGE_DAMAGED)) && strlen(d->d_name) < NAME_MAX_BYTES;
-		if (found)
+		found = starts(d->d_name, kind) && strlen(d->d_name) < NAME_MAX_BYTES;
+		if (found && name != NULL)
 			snprintf(name, NAME_MAX_BYTES, "%s", d->d_name);
 	}
 	closedir(folder);
 	return found;
 }
+
+bool salvage_waits(void) { return find(S(SALVAGE_DAMAGED), NULL); }
+bool salvage_remains(void) { return salvage_waits() || find(S(SALVAGE_DONE), NULL); }
 
 /* What stands there in every store: the second page tells to what each page behind it belongs, and the third is the root of a
  * table. SQLite file format 1.8. 0: it is neither size that a spool can have. */
@@ -125,8 +117,8 @@ static void mend_first_page(const char *name)
 
 err salvage_open(struct salvage **out)
 {
-	char name[NAME_MAX_BYTES];
-	if (!find(name))
+	char name[NAME_MAX_BYTES] = "";
+	if (!find(S(SALVAGE_DAMAGED), name) || *name == '\0')
 		return FAIL(ABSENT);
 	struct arena *a = arena_new("salvage", sizeof(struct salvage) + 64);
 	struct salvage *s = NEW(a, struct salvage, 1);
@@ -232,7 +224,7 @@ static err take(struct salvage *s, struct spool *to, struct spool_message *m, co
 		s->lost++;
 		return OK;
 	}
-	e = spool_add(to, m, body);
+	e = spool_add_again(to, m, body);
 	if (e.code == ERR_EXISTS)
 		return OK;
 	TRY(e);

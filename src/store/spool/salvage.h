@@ -13,6 +13,8 @@ struct salvage;
 
 /* Any damaged or salvaged file here? Then bodies without a row may still be wanted. */
 bool salvage_remains(void);
+/* Any whose messages are not all taken over yet? */
+bool salvage_waits(void);
 
 /* Opens the first damaged store. ERR_ABSENT: there is none. Never fails otherwise: a store of which nothing can be read
  * has no messages. */

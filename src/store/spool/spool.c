@@ -100,7 +100,7 @@ static struct spool *spool_new(int64_t next)
 {
 	struct arena *a = arena_new("spool", ARENA_BUDGET);
 	struct spool *sp = NEW(a, struct spool, 1);
-	*sp = (struct spool){ .arena = a, .next = next, .due = INT64_MAX };
+	*sp = (struct spool){ .arena = a, .next = next, .first = next, .due = INT64_MAX };
 	return sp;
 }
 

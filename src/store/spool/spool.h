@@ -110,6 +110,11 @@ void spool_slim(struct spool *spool);
 /* Gives the message its id, and a checksum unless it has one or is a file. bytes: its body, unless SPOOL_FILE.
  * ERR_EXISTS: the number is taken, nothing was changed. */
 err spool_add(struct spool *spool, struct spool_message *m, str bytes);
+/* The same for a message out of a damaged spool, which keeps its id where that is free. */
+err spool_add_again(struct spool *spool, struct spool_message *m, str bytes);
+/* Before anything is done by its id: a message that was known before this file was opened may have another one now.
+ * ERR_ABSENT: it is not here, but may still come out of a damaged spool. */
+err spool_locate(struct spool *spool, struct spool_message *m);
 err spool_add_recipient(struct spool *spool, int64_t message, const struct spool_recipient *r);
 
 /* Calls row() for each; strings are valid during the call, which may not use the spool. A failure of row() ends it. */
