@@ -5,15 +5,15 @@
 #include "role/queue/account.h"
 
 enum {
-	LEAST = 2,     /* turns, however few processors */
-	QUIET = 2,     /* times as many when nobody brings mail */
+	LEAST = 2,     /* processors are counted on */
+	QUIET = 2,     /* turns for each of them when nobody brings mail, otherwise one for two of them */
 	TURN_MS = 100, /* who has not stored it by then, perhaps for a slow disk, does not keep the others waiting */
 };
 
 static bool is_free(const struct queue *q)
 {
-	const size_t most = q->turns.processors > LEAST ? q->turns.processors : LEAST;
-	return q->turns.running.count < (q->incoming > 0 ? most : QUIET * most);
+	const size_t n = q->turns.processors > LEAST ? q->turns.processors : LEAST;
+	return q->turns.running.count < (q->incoming > 0 ? n / 2 : n * QUIET);
 }
 
 static void add(struct turn_list *l, struct account *a, enum turn_state state)

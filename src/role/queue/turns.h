@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Only so many mailboxes store mail at once, and the others stand in line: while somebody brings mail, as many as there are
- * processors, then twice as many, since one that waits for the disk leaves its processor to another. */
+/* Only so many mailboxes store mail at once, and the others stand in line: while somebody brings mail, half as many as there are
+ * processors, otherwise twice as many, since one that waits for the disk leaves its processor to another. */
 #pragma once
 #include "os/loop.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which mailboxes are given mail at once, and which stand in line. The test's queue knows of no processors. */
+/* Which mailboxes are given mail at once, and which stand in line. The test's queue knows of no processors, and
+ * counts on two. */
 #include "queue_talk.h"
 
 #include <poll.h>
@@ -12,7 +13,7 @@
 
 enum {
 	BOXES = 6,
-	BUSY = 2,      /* at once, while a message is on its way in */
+	BUSY = 1,      /* at once, while a message is on its way in */
 	QUIET = 4,     /* otherwise */
 	TURN_MS = 100, /* after which nobody is waited for: what was seen later says nothing */
 	TRIES = 500,
