@@ -181,7 +181,7 @@ bool body_keep(struct body *b, struct body_pool *pool)
 {
 	if (b->large)
 		drop_memory(b, pool);
-	if (pool->kept <= pool->kept_max && !body_pool_keeps(pool, b->held))
+	if (!body_pool_keeps(pool, b->held))
 		return false;
 	pool->coming -= b->held;
 	pool->kept += b->held;
