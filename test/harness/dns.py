@@ -306,9 +306,24 @@ class Dns:
         self.wait_serial(names[-1])
 
     def reload(self, name):
-        """NSD reads its zone files anew when their time of change is another one, to the second or better."""
+        """NSD reads its zone files anew when their time of change is another one, to the second or better. Beside the process
+        that serves them the one before it may still answer for a moment: that has to be gone, too."""
+        before = self.servers()
         self.process.send_signal(signal.SIGHUP)
         self.wait_serial(name)
+        deadline = time.monotonic() + 60
+        while before & self.servers():
+            assert time.monotonic() < deadline, "NSD's process from before does not end"
+            time.sleep(0.005)
+
+    def servers(self):
+        """The processes that answer: each is a child of a child of the one that was started."""
+        def children(pid):
+            try:
+                return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+            except (FileNotFoundError, ProcessLookupError):
+                return []
+        return {server for child in children(self.process.pid) for server in children(child)}
 
     def serial_of(self, name):
         """What NSD says: the first of the numbers of the SOA record."""
