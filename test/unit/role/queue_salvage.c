@@ -31,7 +31,8 @@ static void lay_store(unsigned many)
 	for (unsigned i = 0; i < many; i++)
 		add_row(spool, FIRST + i, S("sender@example.org"),
 			(struct spool_recipient){ .account = OTHERS, .address = S("o@ours.test") });
-	add_row(spool, 1, S("sender@example.org"), (struct spool_recipient){ .account = ANNA, .address = S("a@ours.test") });
+	add_row(spool, 1, S("sender@example.org"),
+		(struct spool_recipient){ .account = ANNA, .address = S("a@ours.test") });
 	add_row(spool, 2, S("anna@ours.test"),
 		(struct spool_recipient){
 			.state = SPOOL_REMOTE, .domain = S("else.test"), .address = S("bob@else.test") });
@@ -176,9 +177,11 @@ static void test_ids_stay(void **state)
 	const int64_t first = id_of(spool, FIRST), anna_was = id_of(spool, 1);
 	MUST(spool_set_aside(&spool));
 	spool_close(&spool);
-	MUST(spool_open(first, &spool, &damaged)); /* as after a restart: the next one gets an id that was given before */
+	MUST(spool_open(
+		first, &spool, &damaged)); /* as after a restart: the next one gets an id that was given before */
 	MUST(spool_begin(spool));
-	add_row(spool, 50, S("new@example.org"), (struct spool_recipient){ .account = ANNA, .address = S("a@ours.test") });
+	add_row(spool, 50, S("new@example.org"),
+		(struct spool_recipient){ .account = ANNA, .address = S("a@ours.test") });
 	MUST(spool_commit(spool));
 	const int64_t taken = id_of(spool, 50);
 	assert_int_equal(taken, first + 1);
