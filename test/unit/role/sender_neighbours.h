@@ -96,7 +96,10 @@ static err say_answer(struct world *w, const struct msg_lookup *m, uint32_t tag,
 		.ttl = 60,
 		.reason = S("as told"),
 		.records = records };
-	return msg_send_lookup_done(&w->resolver, tag, &done);
+	err e;
+	while ((e = msg_send_lookup_done(&w->resolver, tag, &done)).code == ERR_BUSY)
+		fake_service_turn(&w->fake, 1); /* until it has read some */
+	return e;
 }
 
 static void resolver_hears(struct world *w)
