@@ -112,21 +112,33 @@ err body_add(struct body *b, struct body_pool *pool, const uint8_t number[SPOOL_
 	return OK;
 }
 
+/* One piece takes the place of many, whose memory goes. */
+static err join(struct body *b, struct body_pool *pool)
+{
+	struct body joined = { .arena = NULL };
+	struct body_chunk *whole = chunk_new(&joined, pool, (size_t)b->size);
+	if (whole == NULL) {
+		drop_memory(&joined, pool);
+		return FAIL(MEMORY);
+	}
+	for (struct body_chunk *c = b->first; c != NULL; c = c->next)
+		fill(whole, str_from(c->bytes, c->n));
+	drop_memory(b, pool);
+	b->arena = joined.arena;
+	b->held = joined.held;
+	b->first = b->last = whole;
+	return OK;
+}
+
 err body_end(struct body *b, struct body_pool *pool)
 {
 	if (b->size > SPOOL_INLINE_MAX)
 		b->large = true;
 	if (b->large)
 		return OK;
-	struct body_chunk *whole = b->first;
-	if (b->first != b->last) {
-		whole = chunk_new(b, pool, (size_t)b->size);
-		if (whole == NULL)
-			return FAIL(MEMORY);
-		for (struct body_chunk *c = b->first; c != NULL; c = c->next)
-			fill(whole, str_from(c->bytes, c->n));
-	}
-	b->whole = whole != NULL ? str_from(whole->bytes, whole->n) : S("");
+	if (b->first != b->last)
+		TRY(join(b, pool));
+	b->whole = b->first != NULL ? str_from(b->first->bytes, b->first->n) : S("");
 	return OK;
 }
 
