@@ -9,7 +9,7 @@ enum {
 	RETRY_MS = 1000,       /* after a failure of the store */
 	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
 	QUIET_MS = 100,        /* without a transaction: then the log is moved, and nobody waits for it */
-	FILL_FIRST_MS = 5000,  /* after the start */
+	FILL_FIRST_MS = 1000,  /* after the start */
 	FILL_NEXT_MS = 20,
 	SLIM_MS = 30000, /* without a transaction: then what is kept for speed is given back */
 	SALVAGE_AT_ONCE = 50,

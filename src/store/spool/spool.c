@@ -18,7 +18,7 @@ enum {
 	APPLICATION = 0x51e65b01,
 	CHECK_MAX = 64 << 20, /* larger files are not read to their end at start */
 	PAGE = 4096,
-	LOG_MAX = 47 << 20, /* bytes: everybody waits while they are moved, but most loads end before */
+	LOG_MAX = 95 << 20, /* bytes: everybody waits while they are moved, but most loads end before */
 	LOG_SHORT = 3 << 20,
 	LOG_QUIET = 400 << 10,
 	LOG_SHARE = 8, /* of the room on the disk, one part in as many at most is the log's */
