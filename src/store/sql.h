@@ -57,6 +57,9 @@ enum sql_option {
 		1 << 5, /* a page that becomes free keeps its bytes until it is used again, and is not written */
 };
 
+/* With SQL_CACHE_LARGE: so many bytes of a log that begins anew keep their blocks. Giving them back makes a commit wait. */
+enum { SQL_LOG_KEPT = 100 << 20 };
+
 /* Opens or makes the file (0600), makes it WAL, migrates it. ERR_UNSUPPORTED: its schema is newer than ours, or it
  * belongs to another store; it is not written to then. ERR_ABSENT, ERR_DAMAGED, ERR_DISK_FULL, ERR_STORAGE. message, which
  * may be NULL, is given the database's own words for a failure. */
@@ -114,7 +117,7 @@ err sql_log_frame(struct sql *sql, int64_t *out);
 /* Moves what it can of the write-ahead log to the file, without waiting for readers or writers, and syncs it. Nothing
  * does this by itself. From a thread of its own give it a connection of its own. */
 err sql_checkpoint(struct sql *sql);
-/* Makes the log longer by zeros, up to that size and a mebibyte with each call, and syncs them: a commit that writes over
+/* Makes the log longer by zeros, up to that size and an eighth of a mebibyte with each call, and syncs them: a commit that writes over
  * them has no new blocks to find, and takes half the time. *more: it is not yet as long. ERR_DISK_FULL, ERR_STORAGE. */
 err sql_fill_log(struct sql *sql, int64_t size, bool *more);
 

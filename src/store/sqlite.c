@@ -27,7 +27,6 @@ enum {
 	CACHE_KIB = 256,
 	CACHE_LARGE_KIB = 8192,
 	LOG_LIMIT = 4 << 20,
-	LOG_LARGE_LIMIT = 64 << 20,
 	LOOKASIDE_SIZE = 512,
 	LOOKASIDE_COUNT = 48,
 	ARENA_BUDGET = 1 << 20,
@@ -197,7 +196,7 @@ static err settle(struct sql *sql, unsigned options)
 	char text[200];
 	struct buf b = BUF_ON(text);
 	buf_addf(&b, "PRAGMA cache_size = -%d; PRAGMA journal_size_limit = %d; PRAGMA synchronous = %s%s%c",
-		is_large ? CACHE_LARGE_KIB : CACHE_KIB, is_large ? LOG_LARGE_LIMIT : LOG_LIMIT,
+		is_large ? CACHE_LARGE_KIB : CACHE_KIB, is_large ? SQL_LOG_KEPT : LOG_LIMIT,
 		(options & SQL_SYNC_COMMITS) != 0 ? "FULL" : "NORMAL",
 		(options & SQL_LEAVE_FREED) != 0 ? "; PRAGMA secure_delete = FAST" : "", '\0');
 	return exec(sql, text);

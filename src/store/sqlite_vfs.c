@@ -14,7 +14,7 @@
 #include "store/gather.h"
 #include "store/sql.h"
 
-enum { FILL_PIECE = 1 << 20 };
+enum { FILL_PIECE = 128 << 10 };
 
 bool (*sql_fault)(enum sql_deed deed);
 

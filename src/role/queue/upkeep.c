@@ -10,7 +10,7 @@ enum {
 	LOOK_AGAIN_MS = 60000, /* for deferred deliveries that are due later */
 	QUIET_MS = 100,        /* without a transaction: then the log is moved, and nobody waits for it */
 	FILL_FIRST_MS = 1000,  /* after the start */
-	FILL_NEXT_MS = 20,
+	FILL_NEXT_MS = 3,
 	SLIM_MS = 30000, /* without a transaction: then what is kept for speed is given back */
 	SALVAGE_AT_ONCE = 50,
 	NEWS_BUDGET = 64 << 20, /* account numbers told at once */
@@ -201,7 +201,7 @@ void upkeep_written(struct upkeep *u)
 	tidy(u, false);
 }
 
-/* A mebibyte at a time and only in a quiet moment, so that nobody waits for it long. */
+/* A little at a time and only in a quiet moment, so that nobody waits for it long. */
 static void fill(struct upkeep *u)
 {
 	bool more = false;

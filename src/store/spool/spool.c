@@ -26,6 +26,8 @@ enum {
 	NAMES_MAX = 100, /* damaged stores of one second */
 };
 
+_Static_assert((int)LOG_MAX < (int)SQL_LOG_KEPT, "what is filled once stays filled");
+
 /* clang-format off */
 static const char *const operations[] = {
 #define OPERATION(name, text) [SPOOL_##name] = text,

@@ -177,7 +177,7 @@ static void test_filled_log(void **state)
 		check_err("add", add(sql, S("a"), NO_STR), ERR_NONE);
 		for (; more; pieces++)
 			check_err("fill", sql_fill_log(sql, (5 << 20) / 2, &more), ERR_NONE);
-		assert_int_equal(pieces, 3);
+		assert_int_equal(pieces, 20);
 		assert_int_equal(rows(sql), 1);
 		check_err("checkpoint", sql_checkpoint(sql), ERR_NONE);
 		check_err("add", add(sql, S("b"), NO_STR), ERR_NONE);
@@ -282,11 +282,12 @@ static void test_full_disk_while_it_is_filled(void **state)
 	fault.deed = SQL_DEED_WRITE;
 	fault.countdown = 3;
 	sql_fault = strike;
+	check_err("some", sql_fill_log(sql, 1 << 20, &more), ERR_NONE);
 	check_err("full", sql_fill_log(sql, 1 << 20, &more), ERR_DISK_FULL);
 	assert_true(more);
 	sql_fault = NULL;
-	check_err("room again", sql_fill_log(sql, 1 << 20, &more), ERR_NONE);
-	assert_false(more);
+	while (more)
+		check_err("room again", sql_fill_log(sql, 1 << 20, &more), ERR_NONE);
 	check_err("add", add(sql, S("b"), NO_STR), ERR_NONE);
 	assert_int_equal(rows(sql), 2);
 	sql_close(&sql);
