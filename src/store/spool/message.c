@@ -66,10 +66,10 @@ err spool_locate(struct spool *spool, struct spool_message *m)
 	struct sql_statement *st = sql_use(spool->sql, SPOOL_message_find);
 	sql_bind_bytes(st, str_from((const char *)m->number, SPOOL_NUMBER));
 	err e = sql_one(st);
-	if (e.code == ERR_ABSENT && !salvage_waits())
-		return OK; /* its id finds nothing either */
-	TRY(e);
-	m->id = sql_column_number(st, 0);
+	if (failed(e) && (e.code != ERR_ABSENT || salvage_waits()))
+		return e;
+	/* In a damaged store its own id may have been another's. */
+	m->id = failed(e) ? 0 : sql_column_number(st, 0);
 	sql_done(st);
 	return OK;
 }

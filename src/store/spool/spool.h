@@ -113,7 +113,7 @@ err spool_add(struct spool *spool, struct spool_message *m, str bytes);
 /* The same for a message out of a damaged spool, which keeps its id where that is free. */
 err spool_add_again(struct spool *spool, struct spool_message *m, str bytes);
 /* Before anything is done by its id: a message that was known before this file was opened may have another one now.
- * ERR_ABSENT: it is not here, but may still come out of a damaged spool. */
+ * ERR_ABSENT: it is not here, but may still come out of a damaged spool. One that is nowhere gets an id that no row has. */
 err spool_locate(struct spool *spool, struct spool_message *m);
 err spool_add_recipient(struct spool *spool, int64_t message, const struct spool_recipient *r);
 
