@@ -98,6 +98,7 @@ static void accepted(struct message *m)
 static void done(struct job *j)
 {
 	struct message *m = (struct message *)j;
+	turns_stored(m->q);
 	if (!failed(j->e)) {
 		accepted(m);
 		return;
@@ -133,6 +134,7 @@ void store(struct message *m)
 		m->job.write = write_file;
 		m->job.sync = sync_file;
 	}
+	turns_storing(m->q);
 	writer_post(m->q->writer, &m->job);
 }
 

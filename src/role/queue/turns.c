@@ -8,13 +8,27 @@ enum {
 	LEAST = 2,     /* processors are counted on */
 	QUIET = 2,     /* turns for each of them when nobody brings mail, otherwise one for two of them */
 	TURN_MS = 100, /* who has not stored it by then, perhaps for a slow disk, does not keep the others waiting */
+	HELD_MS = 200, /* so long at most the first in line stays there for those who wait for our word */
+	PAUSE_MS = 2,  /* none has waited for so long: it is over */
 };
 
-static bool is_free(const struct queue *q)
+/* Whether mail is being stored whose senders wait, and none in line has stood there for too long. */
+static bool is_held(const struct turns *t)
+{
+	const int64_t now = clock_ms();
+	const bool is_storing = t->storing > 0 || now - t->stored < PAUSE_MS;
+	return is_storing && (t->line.first == NULL || now - t->line.first->turn.since < HELD_MS);
+}
+
+static size_t most_turns(const struct queue *q)
 {
 	const size_t n = q->turns.processors > LEAST ? q->turns.processors : LEAST;
-	return q->turns.running.count < (q->incoming > 0 ? n / 2 : n * QUIET);
+	if (q->incoming == 0)
+		return n * QUIET;
+	return is_held(&q->turns) ? 0 : n / 2;
 }
+
+static bool is_free(const struct queue *q) { return q->turns.running.count < most_turns(q); }
 
 static void add(struct turn_list *l, struct account *a, enum turn_state state)
 {
@@ -44,6 +58,16 @@ static void end_old(struct turns *t)
 }
 
 static void go_on(struct queue *q);
+static void on_timer(void *to);
+
+/* When the one that has its turn may have had it for too long, or whether the line is held no more. */
+static void look_again(struct queue *q)
+{
+	struct turns *t = &q->turns;
+	const int64_t wait = t->running.first != NULL ? TURN_MS : PAUSE_MS;
+	if (t->line.first != NULL && (!t->timer.running || t->timer.at > clock_ms() + wait))
+		loop_timer_start(q->service->loop, &t->timer, wait, on_timer, q);
+}
 
 static void on_timer(void *to)
 {
@@ -56,17 +80,15 @@ static void on_timer(void *to)
 static void go_on(struct queue *q)
 {
 	struct turns *t = &q->turns;
-	if (t->going_on)
+	if (t->called != NULL)
 		return;
-	t->going_on = true;
 	while (t->line.first != NULL && is_free(q)) {
-		struct account *a = t->line.first;
-		take_out(a);
-		account_pump(a);
+		t->called = t->line.first;
+		take_out(t->called);
+		account_pump(t->called);
 	}
-	t->going_on = false;
-	if (t->line.first != NULL && !t->timer.running)
-		loop_timer_start(q->service->loop, &t->timer, TURN_MS, on_timer, q);
+	t->called = NULL;
+	look_again(q);
 }
 
 bool turn_take(struct account *a)
@@ -76,10 +98,10 @@ bool turn_take(struct account *a)
 		return true;
 	if (a->turn.state == TURN_WAITS)
 		return false;
-	const bool has = is_free(a->q) && (t->line.first == NULL || t->going_on);
+	const bool has = a == t->called || (t->line.first == NULL && is_free(a->q));
 	add(has ? &t->running : &t->line, a, has ? TURN_HAS : TURN_WAITS);
-	if (!has && !t->timer.running)
-		loop_timer_start(a->q->service->loop, &t->timer, TURN_MS, on_timer, a->q);
+	if (!has)
+		look_again(a->q);
 	return has;
 }
 
@@ -87,6 +109,14 @@ void turn_end(struct account *a)
 {
 	take_out(a);
 	go_on(a->q);
+}
+
+void turns_storing(struct queue *q) { q->turns.storing++; }
+
+void turns_stored(struct queue *q)
+{
+	if (--q->turns.storing == 0)
+		q->turns.stored = clock_ms();
 }
 
 void turns_stop(struct queue *q) { loop_timer_stop(q->service->loop, &q->turns.timer); }

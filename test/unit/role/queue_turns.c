@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "check.h"
 #include "os/clock.h"
@@ -16,6 +17,7 @@ enum {
 	BUSY = 1,      /* at once, while a message is on its way in */
 	QUIET = 4,     /* otherwise */
 	TURN_MS = 100, /* after which nobody is waited for: what was seen later says nothing */
+	HELD_MS = 200, /* after which nobody is held up for those who wait for an answer */
 	TRIES = 500,
 };
 
@@ -26,8 +28,21 @@ static unsigned messages;
 
 static void ask(struct channel *box) { MUST(msg_send_fetch(box, 0, &(struct msg_fetch){ .most = 1, .waits = true })); }
 
+/* A disk that has not written for as long as the test wants. It stands in for the C library's own, in SQLite as well. */
+static _Atomic bool is_stuck, is_waited_for;
+
+int fdatasync(int fd)
+{
+	while (is_stuck) {
+		is_waited_for = true;
+		usleep(100);
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static void begin(void)
 {
+	is_stuck = false;
 	house_open(NULL);
 	messages = 0;
 	session = house_session(&house.receiver);
@@ -142,6 +157,98 @@ static void test_fewer_while_mail_comes(void **state)
 	end();
 }
 
+/* Mail that is safe, of a sender that has its answer, and behind it a message whose sender has none yet. */
+static void store_one_and_send_another(void)
+{
+	tell_envelope(++messages, 0, UINT32_MAX, to_all, BOXES);
+	assert_int_equal(send_body(&session, messages, BODY), 250);
+	for (unsigned i = 0; i < BOXES; i++)
+		MUST(msg_expect_mail_waiting(&boxes[i], &(struct msg_mail_waiting){ 0 }));
+	is_waited_for = false;
+	is_stuck = true;
+	tell_envelope(++messages, 0, UINT32_MAX, to_all, 1);
+	send_begin(&session, messages);
+	send_bytes(&session, BODY);
+	send_end(&session, BODY.n);
+	while (!is_waited_for)
+		usleep(100);
+}
+
+static bool sees_none(int64_t began)
+{
+	for (unsigned i = 1; i < BOXES; i++)
+		ask(&boxes[i]);
+	let_the_loop_come_round();
+	const unsigned n = count_given();
+	const bool is_in_time = clock_ms() < began + HELD_MS;
+	if (is_in_time)
+		assert_int_equal(n, 0);
+	return is_in_time;
+}
+
+static int64_t hold_the_first(void)
+{
+	begin();
+	store_one_and_send_another();
+	const int64_t began = clock_ms();
+	ask(&boxes[0]);
+	let_the_loop_come_round();
+	return began;
+}
+
+static void hear_the_other(void)
+{
+	is_stuck = false;
+	assert_int_equal(hear_queued(&session), 250);
+}
+
+static bool sees_them_go_on(void)
+{
+	const int64_t began = hold_the_first();
+	bool seen = sees_none(began);
+	hear_the_other();
+	given(QUIET);
+	seen &= clock_ms() < began + HELD_MS;
+	end();
+	return seen;
+}
+
+/* Those behind it are held still when the first has waited long enough. */
+static bool sees_one_go_on(void)
+{
+	const int64_t began = hold_the_first();
+	usleep(HELD_MS / 2 * 1000);
+	bool seen = sees_none(began);
+	given(BUSY);
+	const int64_t held = clock_ms() - began;
+	assert_true(held >= HELD_MS);
+	seen &= held < 2 * HELD_MS;
+	assert_ptr_equal(one_that_was_given(), &boxes[0]);
+	hear_the_other();
+	end();
+	return seen;
+}
+
+static void see(bool (*sees)(void))
+{
+	bool seen = false;
+	for (unsigned i = 0; i < TRIES && !seen; i++)
+		seen = sees();
+	assert_true(seen);
+}
+
+static void test_held_until_all_are_answered(void **state)
+{
+	(void)state;
+	see(sees_them_go_on);
+}
+
+static void test_held_for_so_long(void **state)
+{
+	(void)state;
+	see(sees_one_go_on);
+}
+
 /* What makes room for the next, beside time. */
 static void ask_again(struct channel *box)
 {
@@ -193,6 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_so_many_at_once, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_fewer_while_mail_comes, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_held_until_all_are_answered, house_enter, house_leave),
+		cmocka_unit_test_setup_teardown(test_held_for_so_long, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_next_when_stored, house_enter, house_leave),
 		cmocka_unit_test_setup_teardown(test_next_when_gone, house_enter, house_leave),
 	};
