@@ -10,14 +10,18 @@ enum {
 	TURN_MS = 100, /* who has not stored it by then, perhaps for a slow disk, does not keep the others waiting */
 	HELD_MS = 200, /* so long at most the first in line stays there for those who wait for our word */
 	PAUSE_MS = 2,  /* none has waited for so long: it is over */
+	ROOM = 8,      /* one part in so many of the memory for bodies may wait */
 };
 
-/* Whether mail is being stored whose senders wait, and none in line has stood there for too long. */
-static bool is_held(const struct turns *t)
+/* Whether mail is being stored whose senders wait, and what is in line has neither stood there for too long nor takes too
+ * much memory. */
+static bool is_held(const struct queue *q)
 {
+	const struct turns *t = &q->turns;
 	const int64_t now = clock_ms();
 	const bool is_storing = t->storing > 0 || now - t->stored < PAUSE_MS;
-	return is_storing && (t->line.first == NULL || now - t->line.first->turn.since < HELD_MS);
+	return is_storing && q->pool.kept < q->pool.kept_max / ROOM &&
+	       (t->line.first == NULL || now - t->line.first->turn.since < HELD_MS);
 }
 
 static size_t most_turns(const struct queue *q)
@@ -25,7 +29,7 @@ static size_t most_turns(const struct queue *q)
 	const size_t n = q->turns.processors > LEAST ? q->turns.processors : LEAST;
 	if (q->incoming == 0)
 		return n * QUIET;
-	return is_held(&q->turns) ? 0 : n / 2;
+	return is_held(q) ? 0 : n / 2;
 }
 
 static bool is_free(const struct queue *q) { return q->turns.running.count < most_turns(q); }
