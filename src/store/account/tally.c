@@ -14,6 +14,9 @@ err tally_begin(struct account *a, int64_t folder, struct tally *out)
 	t.uid_mark = (uint32_t)sql_column_count(st, 1);
 	t.recent_from = (uint32_t)sql_column_count(st, 2);
 	sql_done(st);
+	/* New rows go to the end of the image, which is in the order of UIDs. */
+	if (t.image != NULL && t.image->count > 0 && t.uid_next <= t.image->rows[t.image->count - 1].uid)
+		return FAIL(DAMAGED);
 	TRY(change_modseq(a, &t.modseq));
 	*out = t;
 	return OK;
