@@ -10,7 +10,7 @@ enum {
 	TURN_MS = 100, /* who has not stored it by then, perhaps for a slow disk, does not keep the others waiting */
 	HELD_MS = 200, /* so long at most the first in line stays there for those who wait for our word */
 	PAUSE_MS = 2,  /* none has waited for so long: it is over */
-	ROOM = 8,      /* one part in so many of the memory for bodies may wait */
+	ROOM = 8,      /* one part in so many of the memory for what waits is little */
 };
 
 /* Whether mail is being stored whose senders wait, and what is in line has neither stood there for too long nor takes too

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Only so many mailboxes store mail at once, and the others stand in line: while somebody brings mail, half as many as there are
  * processors, otherwise twice as many, since one that waits for the disk leaves its processor to another. While the queue stores
- * mail whose senders wait for its word, none of them begins, for a fifth of a second at most. */
+ * mail whose senders wait for its word, none of them begins, for a fifth of a second at most, and as long as what waits takes little
+ * of the memory for it. */
 #pragma once
 #include "os/loop.h"
 
